@@ -1,0 +1,1 @@
+"""Who decides: hosts, users, sessions, and the rules they keep. Never touches a socket."""

@@ -1,0 +1,324 @@
+"""pykka on borrowed greenlets: the house rules for mailboxes, errors, supervision and timers.
+
+An actor at rest is an object with an empty list: it owns no greenlet. When a message comes it asks for a turn, and
+handles in it whatever has come by then. Handlers are methods marked with `@told(MessageClass)`.
+
+Where this differs from pykka's own runtimes, and why, is told in docs/design/0001-actor-runtime.md.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+import time
+from collections.abc import Callable
+from types import TracebackType
+from typing import Any, ClassVar, Protocol, TypeVar
+
+import gevent
+import pykka
+from gevent.event import AsyncResult
+from pykka._envelope import Envelope
+from pykka.messages import _ActorStop
+
+from net.greenlets import greenlets
+
+log = logging.getLogger(__name__)
+
+# With more messages than this waiting for an actor, nothing more is read from the socket that feeds it.
+CONGESTED = 200
+
+Handler = TypeVar("Handler", bound=Callable[..., Any])
+
+
+def told(*kinds: type) -> Callable[[Handler], Handler]:
+    """Marks the method that handles messages of these classes (exactly these, not their subclasses)."""
+
+    def mark(method: Handler) -> Handler:
+        method.__dict__["told"] = kinds
+        return method
+
+    return mark
+
+
+class Future(pykka.Future[Any]):
+    """What `ask` waits on, at the edges: control socket, HTTP, tests. Waits without holding up other greenlets."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._result: AsyncResult[Any] = AsyncResult()
+
+    def get(self, *, timeout: float | None = None) -> Any:
+        """The answer. Raises what the actor raised, or pykka.Timeout after `timeout` seconds."""
+        try:
+            return super().get(timeout=timeout)
+        except NotImplementedError:  # pykka's way to say that no hook was set
+            pass
+        try:
+            return self._result.get(timeout=timeout)
+        except gevent.Timeout:
+            raise pykka.Timeout(f"{timeout} seconds") from None
+
+    def set(self, value: Any = None) -> None:
+        self._result.set(value)
+
+    def set_exception(self, exc_info: Any = None) -> None:
+        self._result.set_exception((exc_info or sys.exc_info())[1])
+
+
+class Inbox:
+    """An actor's mailbox, and its address: whoever holds it can `tell`."""
+
+    __slots__ = ("actor", "closed", "messages", "scheduled")
+
+    def __init__(self, actor: Actor) -> None:
+        self.actor = actor
+        self.messages: list[Any] = []
+        self.scheduled = False
+        self.closed = False
+
+    def tell(self, message: Any) -> None:
+        """Puts a message at the end. What is told to an actor that has stopped is dropped."""
+        if self.closed:
+            self.actor.refuse(message)
+            return
+        self.messages.append(message)
+        if not self.scheduled:
+            self.scheduled = True
+            greenlets.ready(self)
+
+    def put(self, envelope: Envelope[Any]) -> None:
+        """pykka's way in: `ActorRef.tell` and `ask`."""
+        self.tell(envelope if envelope.reply_to is not None else envelope.message)
+
+    def get(self) -> Envelope[Any]:
+        """pykka's way out: the oldest message. Turns do not use it, they take all there is."""
+        return _enveloped(self.messages.pop(0))
+
+    def empty(self) -> bool:
+        return not self.messages
+
+    @property
+    def congested(self) -> bool:
+        """Whether so much waits that nothing more should be read for this actor now."""
+        return self.actor.congested
+
+    def turn(self) -> None:
+        """Handles what is in the mailbox; what comes meanwhile waits for the next turn."""
+        messages, self.messages = self.messages, []
+        actor = self.actor
+        rest = iter(messages)
+        for message in rest:
+            try:
+                actor.receive(message)
+            except (KeyboardInterrupt, SystemExit):
+                raise
+            except BaseException as crash:
+                # An escaped gevent.Timeout or GreenletExit is this actor's failure, and nobody else's.
+                actor.fail(message, list(rest), crash)
+                break
+            if self.closed:
+                for late in rest:
+                    actor.refuse(late)
+        if self.messages:
+            greenlets.ready(self)
+        else:
+            self.scheduled = False
+            actor.on_idle()
+
+    def close(self) -> list[Any]:
+        """Takes nothing more; returns what is left."""
+        self.closed = True
+        left, self.messages = self.messages, []
+        return left
+
+    def __repr__(self) -> str:
+        return f"<Inbox of {self.actor!r}>"
+
+
+class Actor(pykka.Actor):
+    """An actor that borrows its greenlet. `handlers` is made from the marked methods of the class."""
+
+    handlers: ClassVar[dict[type, Callable[..., Any]]] = {}
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        cls.handlers = {**cls.handlers}
+        for method in vars(cls).values():
+            for kind in getattr(method, "told", ()):
+                cls.handlers[kind] = method
+
+    def __init__(self) -> None:
+        # Instead of pykka's own: a URN made of random numbers and a threading.Event for each actor cost more time and
+        # memory than all the rest of it, and the reference is for the edges, so it is made when it is asked for.
+        self.actor_inbox: Inbox = Inbox(self)
+        self.started = False
+
+    @property
+    def actor_urn(self) -> str:  # type: ignore[override]
+        return f"urn:parley:{type(self).__name__.lower()}:{id(self)}"
+
+    @property
+    def actor_stopped(self) -> _Stopped:  # type: ignore[override]
+        return _Stopped(self.actor_inbox)
+
+    @property
+    def actor_ref(self) -> pykka.ActorRef[Any]:  # type: ignore[override]
+        return pykka.ActorRef(self)
+
+    @classmethod
+    def start(cls, *args: Any, **kwargs: Any) -> pykka.ActorRef[Any]:  # type: ignore[override]
+        """Makes the actor. Nothing runs, and nothing else gets to run, before this returns."""
+        return cls(*args, **kwargs).actor_ref
+
+    @staticmethod
+    def _create_actor_inbox() -> Any:
+        raise AssertionError("the inbox is made in __init__")
+
+    @staticmethod
+    def _create_future() -> Future:
+        return Future()
+
+    def _start_actor_loop(self) -> None:
+        """There is none: a turn is asked for by the first message."""
+
+    @property
+    def congested(self) -> bool:
+        """Whether nothing more should be read for this actor now."""
+        return len(self.actor_inbox.messages) > CONGESTED
+
+    def receive(self, message: Any) -> Any:
+        """Handles one message; `on_start` runs before the first. Returns what an asker gets."""
+        if not self.started:
+            self.on_start()
+            self.started = True
+        handler = self.handlers.get(message.__class__)
+        if handler is not None:
+            return handler(self, message)
+        if message.__class__ is Envelope:
+            return self._answer(message)
+        return self._handle_receive(message)
+
+    def _answer(self, envelope: Envelope[Any]) -> None:
+        """An asker gets the exception, and the actor lives (pykka's rule)."""
+        assert envelope.reply_to is not None
+        try:
+            envelope.reply_to.set(self.receive(envelope.message))
+        except Exception:
+            envelope.reply_to.set_exception()
+
+    def _stop(self) -> None:
+        """Ends the actor after the message it is handling."""
+        for message in self.actor_inbox.close():
+            self.refuse(message)
+        self.on_stop()
+
+    def fail(self, message: Any, rest: list[Any], crash: BaseException) -> None:
+        """Handling `message` raised `crash`; `rest` came with it and has not been handled.
+
+        Ends the actor and calls `on_failure`. A kind of actor that is to be started again says so in `succeed`.
+        """
+        log.error("%r crashed on %r", self, message, exc_info=crash)
+        left = rest + self.actor_inbox.close()
+        try:
+            self.on_failure(type(crash), crash, crash.__traceback__)
+        except Exception:
+            log.exception("%r failed to clean up", self)
+        try:
+            self.succeed(message, left)
+        except Exception:
+            log.exception("nothing could take the place of %r", self)
+
+    def on_failure(
+        self,
+        exception_type: type[BaseException] | None,
+        exception_value: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Cleans up after a crash."""
+
+    def succeed(self, message: Any, left: list[Any]) -> None:
+        """What becomes of the message on which this actor crashed, and of those that were `left`: nothing, here."""
+        for late in left:
+            self.refuse(late)
+
+    def refuse(self, message: Any) -> None:
+        """This actor has ended and will not handle the message: whoever asks is told so, the rest is dropped."""
+        if message.__class__ is Envelope:
+            _answer_dead(message)
+
+    def on_idle(self) -> None:
+        """The mailbox is empty after a turn."""
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__}>"
+
+
+class _Stopped:
+    """pykka's `actor_stopped`, an event that only ever is set."""
+
+    __slots__ = ("_inbox",)
+
+    def __init__(self, inbox: Inbox) -> None:
+        self._inbox = inbox
+
+    def is_set(self) -> bool:
+        return self._inbox.closed
+
+    def set(self) -> None:
+        self._inbox.closed = True
+
+
+def _enveloped(message: Any) -> Envelope[Any]:
+    return message if message.__class__ is Envelope else Envelope(message)
+
+
+def _answer_dead(envelope: Envelope[Any]) -> None:
+    assert envelope.reply_to is not None
+    if isinstance(envelope.message, _ActorStop):
+        envelope.reply_to.set(None)
+    else:
+        dead = pykka.ActorDeadError("stopped before handling the message")
+        envelope.reply_to.set_exception((pykka.ActorDeadError, dead, None))
+
+
+class Timer(Protocol):
+    """Something that will happen, unless it is cancelled."""
+
+    def cancel(self) -> None: ...
+
+
+class Clock(Protocol):
+    """The time, and what happens after some of it. Tests have one that stands still."""
+
+    def now(self) -> float:
+        """Seconds since 1970, UTC."""
+
+    def after(self, seconds: float, do: Callable[[], None]) -> Timer:
+        """Calls `do`, which must not wait, after so many seconds."""
+
+
+class WallClock:
+    """The real one."""
+
+    def now(self) -> float:
+        return time.time()
+
+    def after(self, seconds: float, do: Callable[[], None]) -> Timer:
+        return _LoopTimer(seconds, do)
+
+
+class _LoopTimer:
+    __slots__ = ("_timer",)
+
+    def __init__(self, seconds: float, do: Callable[[], None]) -> None:
+        self._timer = gevent.get_hub().loop.timer(seconds)
+        self._timer.start(self._fire, do)
+
+    def _fire(self, do: Callable[[], None]) -> None:
+        self.cancel()
+        do()
+
+    def cancel(self) -> None:
+        self._timer.stop()
+        self._timer.close()

@@ -1,0 +1,187 @@
+"""The catalogue: every moment at which a feature may act, and what a feature declares about itself.
+
+A feature is one file in `actors/xeps/`: a subclass of `Feature` whose methods are marked with the decorators of this
+file. Nothing is registered anywhere else. A handler runs in the mailbox of the actor it is given, and keeps its state
+in that actor's `state` under its own name.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Callable, Iterable, Mapping
+from graphlib import CycleError, TopologicalSorter
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, TypeVar
+
+import msgspec
+
+from net.xmpp.errors import StanzaError
+from net.xmpp.jid import JID
+from net.xmpp.offers import Offer
+from net.xmpp.stanza import Stanza
+from net.xmpp.xml import Element
+
+if TYPE_CHECKING:
+    from actors.actor import Actor
+    from actors.host import Domain, Host
+    from actors.user import Resource, User
+
+
+class Feature:
+    """One XEP, in one domain. The class attributes say all that others need to know about it.
+
+    `advertises`: the disco#info features of the domain; `advertises_for_accounts`: those of a bare JID. `after`: names
+    of features whose handlers come before this one's at the same moment. `Options`: a struct of options, found in the
+    configuration under `[xeps.NAME]`, NAME being the name of the file.
+    """
+
+    name: ClassVar[str]
+    advertises: ClassVar[tuple[str, ...]] = ()
+    advertises_for_accounts: ClassVar[tuple[str, ...]] = ()
+    after: ClassVar[tuple[str, ...]] = ()
+    Options: ClassVar[type[msgspec.Struct] | None] = None
+
+    def __init__(self, domain: Domain, options: Any) -> None:
+        self.domain = domain
+        self.options = options
+
+
+H = TypeVar("H", bound=Callable[..., Any])
+
+
+def _marked(handler: H, moment: str, detail: Any = True) -> H:
+    handler.__dict__[moment] = detail
+    return handler
+
+
+# -- requests
+
+
+class Ask(NamedTuple):
+    """What an iq handler answers: requests of this type, with this payload, to these kinds of actor."""
+
+    iq_type: str
+    payload: str
+    of: tuple[type[Actor], ...]
+    own: bool
+
+
+def asks(type: str, payload: str, *, of: type[Actor] | tuple[type[Actor], ...], own: bool = False) -> Callable[[H], H]:
+    """Marks the handler of iq requests: `handler(self, actor, iq) -> Stanza`, the answer, or it raises StanzaError.
+
+    `type` is "get" or "set", `payload` the Clark name of the child, `of` the actors whose address may be asked
+    (`Host`, a domain; `User`, a bare JID). `own`: only the account itself may ask; others get "forbidden".
+    """
+    kinds = of if isinstance(of, tuple) else (of,)
+    return lambda handler: _marked(handler, "asks", [*getattr(handler, "asks", []), Ask(type, payload, kinds, own)])
+
+
+# -- moments
+
+
+def outbound(handler: Callable[[Any, User, Stanza], Stanza | None]) -> Callable[[Any, User, Stanza], Stanza | None]:
+    """A stanza of the user's on its way out, stamped. Return it, another in its place, or None to end its way here."""
+    return _marked(handler, "outbound")
+
+
+def inbound(handler: Callable[[Any, User, Stanza], Stanza | None]) -> Callable[[Any, User, Stanza], Stanza | None]:
+    """A stanza for the user on its way in. Return it, another in its place, or None to end its way here."""
+    return _marked(handler, "inbound")
+
+
+def undeliverable(handler: Callable[[Any, User, Stanza], bool]) -> Callable[[Any, User, Stanza], bool]:
+    """A message that no resource can take now (RFC 6121 §8.5.2.2). Return True to have taken charge of it."""
+    return _marked(handler, "undeliverable")
+
+
+def receptive(handler: Callable[[Any, User, Resource], None]) -> Callable[[Any, User, Resource], None]:
+    """A resource has become available with a priority that is not negative: it can be given what waited."""
+    return _marked(handler, "receptive")
+
+
+def describes(
+    handler: Callable[[Any, Host | User], Iterable[Element]],
+) -> Callable[[Any, Host | User], Iterable[Element]]:
+    """Somebody wants to know what the actor is: identities and forms for its disco#info (XEP-0030, XEP-0128)."""
+    return _marked(handler, "describes")
+
+
+def offered(handler: Callable[[Any], Offer]) -> Callable[[Any], Offer]:
+    """The domain starts: a stream feature of this feature's own."""
+    return _marked(handler, "offered")
+
+
+MOMENTS = ("outbound", "inbound", "undeliverable", "receptive", "describes")
+
+
+class Hooks:
+    """The features of one domain, compiled: for each moment the handlers in their order, and nothing besides."""
+
+    outbound: tuple[Callable[[User, Stanza], Stanza | None], ...]
+    inbound: tuple[Callable[[User, Stanza], Stanza | None], ...]
+    undeliverable: tuple[Callable[[User, Stanza], bool], ...]
+    receptive: tuple[Callable[[User, Resource], None], ...]
+    describes: tuple[Callable[[Host | User], Iterable[Element]], ...]
+
+    def __init__(self, features: Iterable[Feature]) -> None:
+        self.features = in_order(features)
+        for moment in MOMENTS:
+            setattr(self, moment, tuple(handler for handler, _ in self._handlers(moment)))
+        self.offers = tuple(handler() for handler, _ in self._handlers("offered"))
+        self._asks: dict[tuple[type[Actor], str, str], tuple[Callable[[Any, Stanza], Stanza], bool]] = {}
+        for handler, declared in self._handlers("asks"):
+            for ask in declared:
+                for kind in ask.of:
+                    self._asks[kind, ask.iq_type, ask.payload] = handler, ask.own
+
+    def _handlers(self, moment: str) -> list[tuple[Any, Any]]:
+        found = []
+        for feature in self.features:
+            for name in vars(type(feature)):
+                handler = getattr(feature, name)
+                if callable(handler) and moment in getattr(handler, "__dict__", ()):
+                    found.append((handler, handler.__dict__[moment]))
+        return found
+
+    def answer(self, actor: Actor, jid: JID, iq: Stanza) -> Stanza:
+        """What the features answer to an iq request to `actor`, whose address is `jid`.
+
+        Raises StanzaError: service-unavailable where no feature knows the payload (RFC 6120 §8.4), or what it raises.
+        """
+        payload = iq.payload
+        handler = self._asks.get((type(actor), iq.type, payload.tag)) if payload is not None else None
+        if handler is None:
+            raise StanzaError("service-unavailable")
+        answer, own = handler
+        if own and (iq.from_ is None or iq.from_.bare != jid):
+            raise StanzaError("forbidden")
+        return answer(actor, iq)
+
+
+def in_order(features: Iterable[Feature]) -> list[Feature]:
+    """The features, each behind those it names in `after`, otherwise by name. Raises ValueError for a cycle."""
+    by_name = {feature.name: feature for feature in features}
+    graph = {name: set(feature.after) & by_name.keys() for name, feature in sorted(by_name.items())}
+    try:
+        return [by_name[name] for name in TopologicalSorter(graph).static_order()]
+    except CycleError as cycle:
+        raise ValueError("features that each want to come after the other: " + ", ".join(cycle.args[1])) from None
+
+
+def discover() -> Mapping[str, type[Feature]]:
+    """The feature classes by name, one for each file in `actors/xeps/`. Raises TypeError for a file without one."""
+    from actors import xeps  # noqa: PLC0415 - the features import this file
+
+    found: dict[str, type[Feature]] = {}
+    for module in pkgutil.iter_modules(xeps.__path__):
+        full_name = f"{xeps.__name__}.{module.name}"
+        features = [
+            value
+            for value in vars(importlib.import_module(full_name)).values()
+            if isinstance(value, type) and issubclass(value, Feature) and value.__module__.startswith(full_name)
+        ]
+        if len(features) != 1:
+            raise TypeError(f"actors/xeps/{module.name}: one Feature to a file, not {len(features)}")
+        features[0].name = module.name
+        found[module.name] = features[0]
+    return found

@@ -1,0 +1,144 @@
+"""Every message an actor can be told.
+
+Messages are values: JIDs, stanzas, numbers, and mailboxes as addresses. Actors never hand each other anything that one
+of them goes on changing.
+
+A Session is also told what the transport hears: the events of `net.xmpp.stream` (`Opened`, `Stanza`, `Nonza`,
+`Misaddressed`, `Closed`, `Failed`), and `Secured` and `Disconnected` of `net.connection`.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from actors.actor import Inbox
+from actors.roster import Roster
+from net.xmpp.errors import StanzaError, StreamError
+from net.xmpp.stanza import Stanza
+
+
+class Message(msgspec.Struct, frozen=True):
+    """What all of them are: frozen, slotted, cheap to make."""
+
+
+# -- to a Session
+
+
+class Deliver(Message, frozen=True):
+    """From its User: write this stanza to the client."""
+
+    stanza: Stanza
+
+
+class Bound(Message, frozen=True):
+    """From its User: the resource is bound (RFC 6120 §7). `roster` is the user's, as it is now."""
+
+    resource: str
+    roster: Roster
+
+
+class BindRefused(Message, frozen=True):
+    """From its User: the resource cannot be bound; the client may try again."""
+
+    error: StanzaError
+
+
+class RosterChanged(Message, frozen=True):
+    """From its User: the roster is another now. (Whether the client hears of it is the User's business.)"""
+
+    roster: Roster
+
+
+class Reattach(Message, frozen=True):
+    """From a User that was started again after a crash: introduce yourself to it with `Attach`."""
+
+    user: Inbox
+
+
+class Released(Message, frozen=True):
+    """From its User: nothing more will come; what came since the Session closed has been handed back."""
+
+
+class Close(Message, frozen=True):
+    """From anybody: end the stream, with this error or with none."""
+
+    error: StreamError | None = None
+
+
+class LoginExpired(Message, frozen=True):
+    """From the clock: too long without a bound resource."""
+
+
+# -- to a User
+
+
+class Bind(Message, frozen=True):
+    """From a new Session: it wants to be this resource, or any ("" for one that the server makes)."""
+
+    session: Inbox
+    resource: str
+
+
+class Attach(Message, frozen=True):
+    """From a Session whose User was started again: what the User has to know about it."""
+
+    session: Inbox
+    resource: str
+    presence: Stanza | None
+    priority: int
+    interested: bool
+
+
+class Unbind(Message, frozen=True):
+    """From a Session that has closed."""
+
+    session: Inbox
+    resource: str
+
+
+class Outbound(Message, frozen=True):
+    """From a Session: what its client sent, checked and stamped with its full JID."""
+
+    stanza: Stanza
+    session: Inbox
+
+
+class Returned(Message, frozen=True):
+    """From a Session that had closed when it was to deliver this."""
+
+    stanza: Stanza
+
+
+class Remove(Message, frozen=True):
+    """From the accounts: the account is gone; take leave of the contacts, forget everything, close the sessions."""
+
+
+class Sleep(Message, frozen=True):
+    """From the router: nothing has been heard of you for a while; leave memory if there is nothing to do."""
+
+
+# -- to a User, a Host
+
+
+class Inbound(Message, frozen=True):
+    """From the router: a stanza addressed to you."""
+
+    stanza: Stanza
+
+
+# -- asked at the edges (control socket, tests)
+
+
+class Show(Message, frozen=True):
+    """Asked of a Session: its fields by name, for people."""
+
+
+class ListSessions(Message, frozen=True):
+    """Asked of a User: its Sessions by resource, as a dict of mailboxes."""
+
+
+class Kick(Message, frozen=True):
+    """Asked of a User: end the Session of this resource, with this error; whether there was one is answered."""
+
+    resource: str
+    error: StreamError

@@ -1,0 +1,155 @@
+"""What a user's resources tell others about themselves, and what they are told (RFC 6121 §4)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from actors.contacts import Contacts
+from actors.subscription import TYPES
+from net.xmpp.errors import StanzaError
+from net.xmpp.stanza import Stanza
+
+if TYPE_CHECKING:
+    from actors.user import Resource, User
+
+TO_SOMEBODY = frozenset(("probe", "error", *TYPES))
+
+
+def priority(presence: Stanza) -> int:
+    """The <priority/> of a presence, 0 when there is none.
+
+    Raises StanzaError bad-request for anything but one integer from -128 to 127 (RFC 6121 §4.7.2.3).
+    """
+    if b"<priority" not in presence.body:
+        return 0
+    found = [child for child in presence if child.tag == "priority"]
+    if not found:
+        return 0
+    text = (found[0].text or "").strip()
+    digits = text.removeprefix("-").removeprefix("+")
+    if len(found) > 1 or len(digits) > 3 or not (digits.isascii() and digits.isdigit()) or not -128 <= int(text) <= 127:
+        raise StanzaError("bad-request", "a priority is one integer from -128 to 127")
+    return int(text)
+
+
+class Presence:
+    """The presence of one user's resources. An organ of the User: runs in its mailbox."""
+
+    def __init__(self, user: User, contacts: Contacts) -> None:
+        self._user = user
+        self._contacts = contacts
+
+    # -- from the user's own resources
+
+    def send(self, resource: Resource, stanza: Stanza) -> None:
+        """A presence of any type that a resource has sent. Raises StanzaError."""
+        type = stanza.type
+        if type in TYPES:
+            self._contacts.send(stanza)
+        elif type in ("", "unavailable"):
+            if stanza.to is not None:
+                self._direct(resource, stanza)
+            elif type:
+                self.gone(resource, stanza)
+            else:
+                self._available(resource, stanza)
+        elif type not in TO_SOMEBODY or stanza.to is None:
+            raise StanzaError("bad-request", "no such type of presence, or nobody to send it to")
+        else:
+            self._user.route(stanza)
+
+    def _available(self, resource: Resource, stanza: Stanza) -> None:
+        """Initial presence (§4.2) or a change of it (§4.4)."""
+        was_receptive = resource.receptive
+        initial = resource.presence is None
+        resource.priority = priority(stanza)
+        resource.presence = stanza.at_rest()
+        self._broadcast(resource.presence)
+        if initial:
+            self._catch_up(resource)
+        if resource.receptive and not was_receptive:
+            for handler in self._user.domain.hooks.receptive:
+                handler(self._user, resource)
+
+    def _catch_up(self, resource: Resource) -> None:
+        """A resource that has just become available learns who else is there, and who wants to know it."""
+        user = self._user
+        for other in user.resources.values():
+            if other.presence is not None and other is not resource:
+                user.deliver(resource, other.presence.addressed(user.jid))
+        for contact, item in user.roster:
+            if item.seen_by_user:
+                user.route(Stanza("presence", type="probe", from_=user.full_jid(resource), to=contact))
+            if item.asks:
+                request = Stanza("presence", type="subscribe", from_=contact, to=user.jid, body=item.request.encode())
+                user.deliver(resource, request)
+
+    def gone(self, resource: Resource, stanza: Stanza | None = None) -> None:
+        """A resource is not available any more; `stanza` is how it said so, None if it could not (§4.5)."""
+        user = self._user
+        if stanza is None:
+            stanza = Stanza("presence", type="unavailable", from_=user.full_jid(resource))
+        was_available = resource.presence is not None
+        directed = resource.directed
+        resource.presence, resource.priority, resource.directed = None, 0, frozenset()
+        if was_available:
+            self._broadcast(stanza)
+        # §4.6.3: whoever was told without being subscribed is told this too.
+        for contact in directed:
+            if not (was_available and user.roster[contact.bare].sees_user):
+                user.route(stanza.addressed(contact))
+
+    def _broadcast(self, stanza: Stanza) -> None:
+        """To whoever is subscribed, and to all of the user's available resources, the sender's too (§4.2.2)."""
+        user = self._user
+        for contact, item in user.roster:
+            if item.sees_user:
+                user.route(stanza.addressed(contact))
+        own = stanza.addressed(user.jid)
+        for resource in user.resources.values():
+            if resource.presence is not None:
+                user.deliver(resource, own)
+
+    def _direct(self, resource: Resource, stanza: Stanza) -> None:
+        """Directed presence (§4.6): remembered, so that it can be taken back."""
+        to = stanza.to
+        assert to is not None
+        if stanza.type:
+            resource.directed -= {to}
+        elif to.bare != self._user.jid:
+            if len(resource.directed) >= self._user.domain.config.limits.roster:
+                raise StanzaError("resource-constraint", "presence has been directed to too many")
+            resource.directed |= {to}
+        self._user.route(stanza)
+
+    # -- from others
+
+    def receive(self, stanza: Stanza) -> None:
+        """A presence addressed to the user. Raises StanzaError."""
+        user = self._user
+        assert stanza.to is not None
+        if stanza.type in TYPES:
+            self._contacts.receive(stanza)
+        elif stanza.type == "probe":
+            self._answer_probe(stanza)
+        elif stanza.to.resource:
+            resource = user.resources.get(stanza.to.resource)
+            if resource is not None:
+                user.deliver(resource, stanza)
+        else:
+            for resource in user.resources.values():
+                if resource.presence is not None:
+                    user.deliver(resource, stanza)
+
+    def _answer_probe(self, probe: Stanza) -> None:
+        """Whoever is subscribed learns of every available resource; others, that they are not (§4.3.2)."""
+        user = self._user
+        prober = probe.from_
+        assert prober is not None
+        item = user.roster[prober.bare]
+        if item.sees_user or prober.bare == user.jid:
+            available = [resource.presence for resource in user.resources.values() if resource.presence is not None]
+            for presence in available or [Stanza("presence", type="unavailable", from_=user.jid)]:
+                user.route(presence.addressed(prober))
+        elif not item.asks:
+            user.route(Stanza("presence", type="unsubscribed", from_=user.jid, to=prober.bare))

@@ -1,0 +1,127 @@
+"""JID -> mailbox: the only file that knows where an actor lives.
+
+A lookup, not an actor: it runs in the turn of whoever routes. All of it happens without waiting, so a User is never
+started twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from actors.actor import Clock, Inbox
+from actors.mailbox import Attach, Close, Inbound, Outbound, Reattach, Sleep
+from actors.user import User
+from net.xmpp.errors import StanzaError, StreamError
+from net.xmpp.jid import JID
+from net.xmpp.stanza import Stanza
+
+if TYPE_CHECKING:
+    from actors.host import Domain
+
+# A User that has had nothing to do for one to two times as many seconds leaves memory.
+DROWSE = 15.0
+
+
+class Router:
+    """Where every actor of this process is. `mailbox`: how many messages may wait for one actor."""
+
+    def __init__(self, clock: Clock, *, mailbox: int) -> None:
+        self.clock = clock
+        self.sessions: set[Inbox] = set()
+        self._mailbox = mailbox
+        self._domains: dict[str, Domain] = {}
+        self._users: dict[JID, Inbox] = {}
+        self._drowsy: set[Inbox] = set()
+        self._sweeping = False
+
+    def add(self, domain: Domain) -> None:
+        """Serves one more domain."""
+        self._domains[domain.name] = domain
+
+    def domain(self, name: str) -> Domain | None:
+        """The domain of this (prepared) name, None if it is not served here."""
+        return self._domains.get(name)
+
+    @property
+    def domains(self) -> Iterator[Domain]:
+        """All domains that are served here."""
+        return iter(self._domains.values())
+
+    @property
+    def awake(self) -> int:
+        """How many Users are in memory."""
+        return len(self._users)
+
+    # -- stanzas
+
+    def route(self, stanza: Stanza) -> None:
+        """Puts the stanza into the mailbox of the actor it is addressed to. `to` must be set.
+
+        What cannot get there comes back as an error to its sender, if it may be answered (RFC 6120 §10.4, §10.5).
+        """
+        to = stanza.to
+        assert to is not None
+        domain = self._domains.get(to.domain)
+        if domain is None:
+            self.bounce(stanza, StanzaError("remote-server-not-found"))
+            return
+        inbox = self.user(to.bare) if to.local else domain.host
+        if len(inbox.messages) < self._mailbox:
+            inbox.tell(Inbound(stanza))
+        elif stanza.from_ is not None and stanza.from_.bare != to.bare:
+            self.bounce(stanza, StanzaError("resource-constraint", "too much is waiting for the recipient"))
+
+    def bounce(self, stanza: Stanza, error: StanzaError) -> None:
+        """Answers the stanza with an error; silently drops what may not be answered (RFC 6120 §8.3.1)."""
+        if stanza.answerable and stanza.from_ is not None and stanza.from_.domain in self._domains:
+            self.route(stanza.error(error))
+
+    # -- users
+
+    def user(self, jid: JID) -> Inbox:
+        """The mailbox of the User of this bare JID of a served domain, who is woken if need be."""
+        inbox = self._users.get(jid)
+        if inbox is None:
+            inbox = self._users[jid] = User(self._domains[jid.domain], jid).actor_inbox
+        return inbox
+
+    def restart(self, crashed: User, message: Any, left: list[Any]) -> None:
+        """Starts a User again that crashed on `message`; its Sessions re-attach, and what was `left` is kept for it.
+
+        The message is tried once more. If it crashes its actor a second time, it is answered with an error instead.
+        """
+        user = User(crashed.domain, crashed.jid)
+        self._users[crashed.jid] = user.actor_inbox
+        sessions = crashed.attached
+        user.expect(sessions)
+        for session in sessions:
+            session.tell(Reattach(user.actor_inbox))
+        if message is not crashed.suspect:
+            user.suspect = message
+            user.actor_inbox.tell(message)
+        elif isinstance(message, Inbound | Outbound):
+            self.bounce(message.stanza, StanzaError("internal-server-error"))
+        elif isinstance(message, Attach):
+            message.session.tell(Close(StreamError("internal-server-error")))
+        for late in left:
+            user.actor_inbox.tell(late)
+
+    def drowsy(self, user: Inbox) -> None:
+        """A User has nothing to do: after a while it is told so."""
+        self._drowsy.add(user)
+        if not self._sweeping:
+            self._sweeping = True
+            self.clock.after(DROWSE, self._sweep)
+
+    def _sweep(self) -> None:
+        drowsy, self._drowsy = self._drowsy, set()
+        for user in drowsy:
+            user.tell(Sleep())
+        self._sweeping = False
+
+    def asleep(self, user: User) -> None:
+        """A User leaves memory."""
+        self._drowsy.discard(user.actor_inbox)
+        if self._users.get(user.jid) is user.actor_inbox:
+            del self._users[user.jid]

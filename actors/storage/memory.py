@@ -1,0 +1,183 @@
+"""Storage in memory, for tests and anonymous hosts. Documents are kept encoded, so nobody shares a live object."""
+
+from bisect import bisect_left, bisect_right, insort
+from collections.abc import Collection, Iterator, Mapping
+from itertools import islice
+from operator import attrgetter
+from typing import Any, NamedTuple, TypeVar, Unpack
+
+from actors.storage.codec import Codec
+from actors.storage.errors import StorageClosed
+from actors.storage.shapes import Archive, Blobs, Document, Entry, Map, Page, Record, Storage
+from actors.storage.stamp import Stamps, span
+
+D = TypeVar("D")
+_id = attrgetter("id")
+
+
+class _Row(NamedTuple):
+    id: str
+    when: float
+    peer: str
+    doc: str
+
+
+class _Shelf:
+    """What one store holds, by owner (for Blobs: by id)."""
+
+    def __init__(self) -> None:
+        self._rows: dict[str, Any] = {}
+        self.closed = False
+
+    @property
+    def rows(self) -> dict[str, Any]:
+        if self.closed:
+            raise StorageClosed
+        return self._rows
+
+    def owners(self, suffix: str) -> Iterator[str]:
+        return iter(sorted(owner for owner in self.rows if owner.endswith(suffix)))
+
+
+class MemoryStorage(Storage):
+    """Forgets everything when it is closed."""
+
+    def __init__(self) -> None:
+        self._shelves: dict[tuple[type[Any], str], _Shelf] = {}
+        self._stamps = Stamps()
+        self._closed = False
+
+    def _open(self, name: str, shape: type[Any], codec: Codec[Any]) -> Any:
+        if self._closed:
+            raise StorageClosed
+        shelf = self._shelves.setdefault((shape, name), _Shelf())
+        if shape is Record:
+            return MemoryRecord(shelf, codec)
+        if shape is Map:
+            return MemoryMap(shelf, codec)
+        if shape is Archive:
+            return MemoryArchive(shelf, codec, self._stamps)
+        return MemoryBlobs(shelf)
+
+    def forget(self, owner: str) -> None:
+        if self._closed:
+            raise StorageClosed
+        for (shape, _), shelf in self._shelves.items():
+            if shape is not Blobs:
+                shelf.rows.pop(owner, None)
+
+    def close(self) -> None:
+        self._closed = True
+        for shelf in self._shelves.values():
+            shelf.closed = True
+        self._shelves.clear()
+
+
+class MemoryRecord(Record[D]):
+    def __init__(self, shelf: _Shelf, codec: Codec[D]) -> None:
+        self._shelf = shelf
+        self._codec = codec
+
+    def get(self, owner: str) -> D | None:
+        doc = self._shelf.rows.get(owner)
+        return None if doc is None else self._codec.decode(owner, doc)
+
+    def put(self, owner: str, doc: D | None) -> None:
+        if doc is None:
+            self._shelf.rows.pop(owner, None)
+        else:
+            self._shelf.rows[owner] = self._codec.encode(owner, doc)
+
+    def owners(self, *, suffix: str = "") -> Iterator[str]:
+        return self._shelf.owners(suffix)
+
+
+class MemoryMap(Map[D]):
+    def __init__(self, shelf: _Shelf, codec: Codec[D]) -> None:
+        self._shelf = shelf
+        self._codec = codec
+
+    def get(self, owner: str, key: str) -> D | None:
+        doc = self._shelf.rows.get(owner, {}).get(key)
+        return None if doc is None else self._codec.decode(owner, doc)
+
+    def items(self, owner: str) -> dict[str, D]:
+        return {key: self._codec.decode(owner, doc) for key, doc in sorted(self._shelf.rows.get(owner, {}).items())}
+
+    def change(self, owner: str, changes: Mapping[str, D | None]) -> None:
+        rows = self._shelf.rows
+        new = {key: self._codec.encode(owner, doc) for key, doc in changes.items() if doc is not None}
+        kept = {key: doc for key, doc in rows.get(owner, {}).items() if key not in changes} | new
+        if kept:
+            rows[owner] = kept
+        else:
+            rows.pop(owner, None)
+
+    def owners(self, *, suffix: str = "") -> Iterator[str]:
+        return self._shelf.owners(suffix)
+
+
+class MemoryArchive(Archive):
+    def __init__(self, shelf: _Shelf, codec: Codec[Document], stamps: Stamps) -> None:
+        self._shelf = shelf
+        self._codec = codec
+        self._stamps = stamps
+
+    def append(self, owner: str, entry: Entry, *, wait: bool = True) -> str:
+        rows = self._shelf.rows
+        doc = self._codec.encode(owner, entry.doc)
+        row = _Row(self._stamps.next(entry.when), entry.when, entry.peer, doc)
+        insort(rows.setdefault(owner, []), row)
+        return row.id
+
+    def append_within(self, owner: str, entry: Entry, at_most: int) -> str | None:
+        return self.append(owner, entry) if self.count(owner) < at_most else None
+
+    def page(self, owner: str, **wanted: Unpack[Page]) -> list[tuple[str, Entry]]:
+        rows: list[_Row] = self._shelf.rows.get(owner, [])
+        lower, upper = span(wanted)
+        there = range(bisect_right(rows, lower, key=_id), bisect_left(rows, upper, key=_id))
+        peer, ids, backwards = wanted.get("peer"), wanted.get("ids"), wanted.get("backwards", False)
+        fitting = (
+            row
+            for row in (rows[place] for place in (reversed(there) if backwards else there))
+            if (peer is None or row.peer == peer) and (ids is None or row.id in ids)
+        )
+        found = [
+            (row.id, Entry(row.when, row.peer, self._codec.decode(owner, row.doc)))
+            for row in islice(fitting, max(wanted["limit"], 0))
+        ]
+        return found[::-1] if backwards else found
+
+    def count(self, owner: str) -> int:
+        return len(self._shelf.rows.get(owner, ()))
+
+    def delete(self, owner: str, ids: Collection[str]) -> None:
+        rows = self._shelf.rows
+        kept = [row for row in rows.get(owner, ()) if row.id not in ids]
+        if kept:
+            rows[owner] = kept
+        else:
+            rows.pop(owner, None)
+
+    def expire(self, before: float, limit: int) -> int:
+        everything = ((row.when, row.id, owner) for owner, rows in self._shelf.rows.items() for row in rows)
+        old = sorted(found for found in everything if found[0] < before)[: max(limit, 0)]
+        for _, oldest, owner in old:
+            self.delete(owner, {oldest})
+        return len(old)
+
+
+class MemoryBlobs(Blobs):
+    def __init__(self, shelf: _Shelf) -> None:
+        self._shelf = shelf
+
+    def get(self, key: str) -> bytes | None:
+        data: bytes | None = self._shelf.rows.get(key)
+        return data
+
+    def put(self, key: str, data: bytes) -> None:
+        self._shelf.rows[key] = data
+
+    def delete(self, key: str) -> None:
+        self._shelf.rows.pop(key, None)

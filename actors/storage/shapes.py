@@ -1,0 +1,183 @@
+"""The four shapes state can sleep in, and the storage that opens them.
+
+A feature asks for `storage.store("vcard", Record)` and uses the shape; it never learns which backend is behind it. A
+backend subclasses the four shapes and `Storage`. Any method may raise StorageError, and StorageClosed once the storage
+is closed. A call returns when what it wrote will survive the death of the process (if the backend lasts at all);
+meanwhile other greenlets go on. Calls are carried out in the order they were made, so a read sees every earlier write.
+
+The shapes are plain classes and not abstract ones, which type checkers refuse as a `type[...]` argument.
+"""
+
+from collections.abc import Collection, Iterator, Mapping
+from typing import Any, Generic, Required, TypedDict, TypeVar, Unpack, overload
+
+import msgspec
+
+from actors.storage.codec import Codec
+
+D = TypeVar("D")
+T = TypeVar("T")
+
+Document = Any
+"""What msgspec can encode as JSON. None is nothing: to store it is to delete."""
+
+
+class Entry(msgspec.Struct, frozen=True):
+    """One thing in an archive: when it happened (UTC seconds), with whom, and what it was."""
+
+    when: float
+    peer: str
+    doc: Document
+
+
+class Page(TypedDict, total=False):
+    """What `Archive.page` is asked for. Every line but the last two narrows the choice; None is as good as absent."""
+
+    after: str | None
+    """Only what follows this id, which need not exist (XEP-0059)."""
+    before: str | None
+    """Only what precedes this id, which need not exist (XEP-0059)."""
+    start: float | None
+    """Nothing earlier than this (UTC seconds, XEP-0313 section 4.1.2)."""
+    end: float | None
+    """Nothing later than this (UTC seconds)."""
+    peer: str | None
+    """Only entries with exactly this peer."""
+    ids: Collection[str] | None
+    """Only entries with one of these ids."""
+    limit: Required[int]
+    """The greatest number of entries."""
+    backwards: bool
+    """Of more than `limit` entries, the last and not the first."""
+
+
+class Record(Generic[D]):
+    """One document per owner."""
+
+    def get(self, owner: str) -> D | None:
+        """The owner's document, or None."""
+        raise NotImplementedError
+
+    def put(self, owner: str, doc: D | None) -> None:
+        """Store the document in place of any earlier one."""
+        raise NotImplementedError
+
+    def delete(self, owner: str) -> None:
+        """Delete the document, if there is one."""
+        self.put(owner, None)
+
+    def owners(self, *, suffix: str = "") -> Iterator[str]:
+        """The owners with a document that end in `suffix`, in order of code points, read as the caller goes along."""
+        raise NotImplementedError
+
+
+class Map(Generic[D]):
+    """Many documents per owner, each under a key."""
+
+    def get(self, owner: str, key: str) -> D | None:
+        """The document under that key, or None."""
+        raise NotImplementedError
+
+    def items(self, owner: str) -> dict[str, D]:
+        """All of the owner's documents by key, in order of keys."""
+        raise NotImplementedError
+
+    def put(self, owner: str, key: str, doc: D | None) -> None:
+        """Store the document in place of any earlier one under that key."""
+        self.change(owner, {key: doc})
+
+    def delete(self, owner: str, key: str) -> None:
+        """Delete the document under that key, if there is one."""
+        self.change(owner, {key: None})
+
+    def change(self, owner: str, changes: Mapping[str, D | None]) -> None:
+        """Store several documents and delete those given as None: all of it or, on an error, nothing."""
+        raise NotImplementedError
+
+    def owners(self, *, suffix: str = "") -> Iterator[str]:
+        """The owners with an item that end in `suffix`, in order of code points, read as the caller goes along."""
+        raise NotImplementedError
+
+
+class Archive:
+    """Entries in the order of their time, under ids that sort the same way.
+
+    Feed it a clock that never runs backwards: whoever asks for what came `after` the last id they know
+    (XEP-0313 section 4.3, XEP-0059) misses an entry that was put in before it.
+    """
+
+    def append(self, owner: str, entry: Entry, *, wait: bool = True) -> str:
+        """Add an entry and return its new id. ValueError if its time is not within the years 1970 to 9999.
+
+        With `wait=False` the call returns at once and a failure is only logged.
+        """
+        raise NotImplementedError
+
+    def append_within(self, owner: str, entry: Entry, at_most: int) -> str | None:
+        """Add an entry and return its id, or None (and add nothing) if the owner already has `at_most` of them."""
+        raise NotImplementedError
+
+    def page(self, owner: str, **wanted: Unpack[Page]) -> list[tuple[str, Entry]]:
+        """Some entries with their ids, in order whichever way they were looked for."""
+        raise NotImplementedError
+
+    def count(self, owner: str) -> int:
+        """How many entries the owner has."""
+        raise NotImplementedError
+
+    def delete(self, owner: str, ids: Collection[str]) -> None:
+        """Delete the owner's entries that have these ids."""
+        raise NotImplementedError
+
+    def expire(self, before: float, limit: int) -> int:
+        """Delete the oldest entries of any owner, `limit` at most, from before that UTC time; return how many."""
+        raise NotImplementedError
+
+
+class Blobs:
+    """Bytes by key. They have no owner, so `Storage.forget` leaves them to the feature that put them there."""
+
+    def get(self, key: str) -> bytes | None:
+        """The bytes under that key, or None."""
+        raise NotImplementedError
+
+    def put(self, key: str, data: bytes) -> None:
+        """Store bytes in place of any earlier ones under that key."""
+        raise NotImplementedError
+
+    def delete(self, key: str) -> None:
+        """Delete the bytes under that key, if there are any."""
+        raise NotImplementedError
+
+
+class Storage:
+    """Opens stores by name and shape. Stores of equal name and different shape have nothing to do with each other."""
+
+    @overload
+    def store(self, name: str, shape: type[Record[Any]]) -> Record[Document]: ...
+    @overload
+    def store(self, name: str, shape: type[Record[Any]], *, of: type[T]) -> Record[T]: ...
+    @overload
+    def store(self, name: str, shape: type[Map[Any]]) -> Map[Document]: ...
+    @overload
+    def store(self, name: str, shape: type[Map[Any]], *, of: type[T]) -> Map[T]: ...
+    @overload
+    def store(self, name: str, shape: type[Archive]) -> Archive: ...
+    @overload
+    def store(self, name: str, shape: type[Blobs]) -> Blobs: ...
+
+    def store(self, name: str, shape: type[Any], *, of: type[Any] | None = None) -> Any:
+        """The store of that name, empty if new. `of` is a msgspec.Struct: the store then takes and gives that type."""
+        return self._open(name, shape, Codec(name, of))
+
+    def _open(self, name: str, shape: type[Any], codec: Codec[Any]) -> Any:
+        """The backend's own kind of that shape."""
+        raise NotImplementedError
+
+    def forget(self, owner: str) -> None:
+        """Delete everything of that owner from every store, at once: the account is gone."""
+        raise NotImplementedError
+
+    def close(self) -> None:
+        """Finish what was accepted, then close. Closing twice is harmless."""
+        raise NotImplementedError

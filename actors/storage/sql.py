@@ -1,0 +1,187 @@
+"""Storage in an SQL database, through one writer."""
+
+from collections.abc import Collection, Iterator, Mapping
+from typing import Any, TypeVar, Unpack
+
+from sqlalchemy import URL, Select
+
+from actors.storage import sqlite, statements
+from actors.storage.codec import Codec
+from actors.storage.shapes import Archive, Blobs, Document, Entry, Map, Page, Record, Storage
+from actors.storage.stamp import Stamps, span
+from actors.storage.writer import Job, Step, Writer
+
+OWNERS_AT_A_TIME = 500
+
+D = TypeVar("D")
+
+
+class _Shelf:
+    """One store's place in the tables."""
+
+    def __init__(self, writer: Writer, name: str) -> None:
+        self._writer = writer
+        self._name = name
+        key = {"name": name}
+        steps = (Step(statements.ADD_STORE, key), Step(statements.GET_STORE, key))
+        self._number: int = writer.run(Job(steps, name))[0].id
+
+    def row(self, **columns: Any) -> dict[str, Any]:
+        return {"store": self._number, **columns}
+
+    def job(self, owner: str | None, *steps: Step) -> Job:
+        return Job(steps, self._name, owner)
+
+    def run(self, owner: str | None, *steps: Step) -> Any:
+        return self._writer.run(self.job(owner, *steps))
+
+    def submit(self, owner: str, *steps: Step) -> None:
+        self._writer.submit(self.job(owner, *steps))
+
+    def owners(self, statement: Select[Any], suffix: str) -> Iterator[str]:
+        after = ""
+        while True:
+            asked = self.row(after=after, suffix=suffix, length=len(suffix), limit=OWNERS_AT_A_TIME)
+            found = self.run(None, Step(statement, asked))
+            yield from (row.owner for row in found)
+            if len(found) < OWNERS_AT_A_TIME:
+                return
+            after = found[-1].owner
+
+
+class SqlStorage(Storage):
+    """Survives the process: whoever was told that something is stored finds it again."""
+
+    def __init__(self, url: URL) -> None:
+        self._writer = Writer(lambda: sqlite.connect(url))
+        self._stamps = Stamps()
+
+    def _open(self, name: str, shape: type[Any], codec: Codec[Any]) -> Any:
+        shelf = _Shelf(self._writer, name)
+        if shape is Record:
+            return SqlRecord(shelf, codec)
+        if shape is Map:
+            return SqlMap(shelf, codec)
+        if shape is Archive:
+            return SqlArchive(shelf, codec, self._stamps)
+        return SqlBlobs(shelf)
+
+    def forget(self, owner: str) -> None:
+        steps = [Step(statement, {"owner": owner}) for statement in statements.FORGET]
+        self._writer.run(Job(steps, owner=owner))
+
+    def close(self) -> None:
+        self._writer.close()
+
+
+class SqlRecord(Record[D]):
+    def __init__(self, shelf: _Shelf, codec: Codec[D]) -> None:
+        self._shelf = shelf
+        self._codec = codec
+
+    def get(self, owner: str) -> D | None:
+        found = self._shelf.run(owner, Step(statements.GET_RECORD, self._shelf.row(owner=owner)))
+        return self._codec.decode(owner, found[0].doc) if found else None
+
+    def put(self, owner: str, doc: D | None) -> None:
+        row = self._shelf.row(owner=owner)
+        if doc is None:
+            self._shelf.run(owner, Step(statements.DELETE_RECORD, [row]))
+        else:
+            self._shelf.run(owner, Step(statements.PUT_RECORD, [row | {"doc": self._codec.encode(owner, doc)}]))
+
+    def owners(self, *, suffix: str = "") -> Iterator[str]:
+        return self._shelf.owners(statements.RECORD_OWNERS, suffix)
+
+
+class SqlMap(Map[D]):
+    def __init__(self, shelf: _Shelf, codec: Codec[D]) -> None:
+        self._shelf = shelf
+        self._codec = codec
+
+    def get(self, owner: str, key: str) -> D | None:
+        found = self._shelf.run(owner, Step(statements.GET_ITEM, self._shelf.row(owner=owner, key=key)))
+        return self._codec.decode(owner, found[0].doc) if found else None
+
+    def items(self, owner: str) -> dict[str, D]:
+        found = self._shelf.run(owner, Step(statements.GET_ITEMS, self._shelf.row(owner=owner)))
+        return {row.key: self._codec.decode(owner, row.doc) for row in found}
+
+    def change(self, owner: str, changes: Mapping[str, D | None]) -> None:
+        gone, put = [], []
+        for key, doc in changes.items():
+            row = self._shelf.row(owner=owner, key=key)
+            if doc is None:
+                gone.append(row)
+            else:
+                put.append(row | {"doc": self._codec.encode(owner, doc)})
+        wanted = (Step(statements.DELETE_ITEM, gone), Step(statements.PUT_ITEM, put))
+        if steps := [step for step in wanted if step.parameters]:
+            self._shelf.run(owner, *steps)
+
+    def owners(self, *, suffix: str = "") -> Iterator[str]:
+        return self._shelf.owners(statements.ITEM_OWNERS, suffix)
+
+
+class SqlArchive(Archive):
+    def __init__(self, shelf: _Shelf, codec: Codec[Document], stamps: Stamps) -> None:
+        self._shelf = shelf
+        self._codec = codec
+        self._stamps = stamps
+
+    def append(self, owner: str, entry: Entry, *, wait: bool = True) -> str:
+        key, row = self._row(owner, entry)
+        (self._shelf.run if wait else self._shelf.submit)(owner, Step(statements.APPEND, [row]))
+        return key
+
+    def append_within(self, owner: str, entry: Entry, at_most: int) -> str | None:
+        key, row = self._row(owner, entry)
+        added = self._shelf.run(owner, Step(statements.APPEND_WITHIN, row | {"at_most": at_most}))
+        return key if added else None
+
+    def _row(self, owner: str, entry: Entry) -> tuple[str, dict[str, Any]]:
+        doc = self._codec.encode(owner, entry.doc)
+        key = self._stamps.next(entry.when)
+        return key, self._shelf.row(owner=owner, id=key, at=entry.when, peer=entry.peer, doc=doc)
+
+    def page(self, owner: str, **wanted: Unpack[Page]) -> list[tuple[str, Entry]]:
+        lower, upper = span(wanted)
+        peer, ids, backwards = wanted.get("peer"), wanted.get("ids"), wanted.get("backwards", False)
+        statement = statements.page(backwards=backwards, by_peer=peer is not None, by_id=ids is not None)
+        asked = self._shelf.row(owner=owner, lower=lower, upper=upper, limit=max(wanted["limit"], 0))
+        if peer is not None:
+            asked["peer"] = peer
+        if ids is not None:
+            asked["ids"] = list(ids)
+        rows = self._shelf.run(owner, Step(statement, asked))
+        found = [(row.id, Entry(row.at, row.peer, self._codec.decode(owner, row.doc))) for row in rows]
+        return found[::-1] if backwards else found
+
+    def count(self, owner: str) -> int:
+        number: int = self._shelf.run(owner, Step(statements.COUNT, self._shelf.row(owner=owner)))[0][0]
+        return number
+
+    def delete(self, owner: str, ids: Collection[str]) -> None:
+        if ids:
+            rows = [self._shelf.row(owner=owner, id=key) for key in ids]
+            self._shelf.run(owner, Step(statements.DELETE_ENTRY, rows))
+
+    def expire(self, before: float, limit: int) -> int:
+        asked = self._shelf.row(before=before, limit=max(limit, 0))
+        removed: int = self._shelf.run(None, Step(statements.EXPIRE, asked))
+        return removed
+
+
+class SqlBlobs(Blobs):
+    def __init__(self, shelf: _Shelf) -> None:
+        self._shelf = shelf
+
+    def get(self, key: str) -> bytes | None:
+        found = self._shelf.run(None, Step(statements.GET_BLOB, self._shelf.row(key=key)))
+        return found[0].data if found else None
+
+    def put(self, key: str, data: bytes) -> None:
+        self._shelf.run(None, Step(statements.PUT_BLOB, [self._shelf.row(key=key, data=data)]))
+
+    def delete(self, key: str) -> None:
+        self._shelf.run(None, Step(statements.DELETE_BLOB, [self._shelf.row(key=key)]))

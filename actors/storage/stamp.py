@@ -1,0 +1,49 @@
+"""The ids of archive entries: text that sorts by time.
+
+An id is the entry's time in microseconds, then a sequence number, then noise, each in hexadecimal of fixed width. So
+one index serves paging by id and by time alike. The sequence starts again whenever time moves on: a counter that never
+did would tell every client how busy the whole server is.
+"""
+
+from random import getrandbits
+
+from actors.storage.shapes import Page
+
+LATEST = 253402300800.0  # the year 10000, where XEP-0082 timestamps end
+_BEHIND_ALL = "g"  # sorts behind every hexadecimal digit
+
+
+def _tick(when: float) -> int:
+    """Microseconds, kept within what an id can hold; -1 stands for all time before."""
+    return round(min(max(when, -0.000001), LATEST) * 1_000_000)
+
+
+def span(wanted: Page) -> tuple[str, str]:
+    """The two bounds, both exclusive, between which the ids of a page lie."""
+    lower, upper = wanted.get("after") or "", _BEHIND_ALL
+    if (start := wanted.get("start")) is not None:
+        # A bare time sorts before every id of that time, which makes this bound an inclusive one.
+        lower = max(lower, f"{_tick(start):015x}")
+    if (end := wanted.get("end")) is not None:
+        upper = f"{_tick(end) + 1:015x}"
+    before = wanted.get("before")
+    return lower, upper if before is None else min(upper, before)
+
+
+class Stamps:
+    """Makes ids. Two entries of equal time keep the order of appending unless the clock ran ahead in between."""
+
+    def __init__(self) -> None:
+        self._newest = -1
+        self._sequence = 0
+
+    def next(self, when: float) -> str:
+        """A new id for an entry of time `when` (UTC seconds). ValueError outside the years 1970 to 9999."""
+        if not 0 <= when < LATEST:
+            raise ValueError(f"no time for an archive: {when}")
+        tick = _tick(when)
+        if tick > self._newest:
+            self._newest, self._sequence = tick, 0
+        else:
+            self._sequence += 1
+        return f"{tick:015x}{self._sequence:07x}{getrandbits(32):08x}"

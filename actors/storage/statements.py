@@ -1,0 +1,112 @@
+"""Every statement the SQL backend runs, made once. Parameters are named after their columns."""
+
+from functools import cache
+from typing import Any
+
+from sqlalchemy import (
+    BindParameter,
+    Delete,
+    Select,
+    Table,
+    bindparam,
+    delete,
+    exists,
+    func,
+    insert,
+    literal,
+    select,
+    tuple_,
+)
+
+from actors.storage.tables import blob, entry, item, record, store, upsert
+
+
+def _row(table: Table, *names: str) -> list[Any]:
+    """The condition that these columns equal the parameters of the same name."""
+    return [table.c[name] == _parameter(table, name) for name in names]
+
+
+def _parameter(table: Table, name: str) -> BindParameter[Any]:
+    return bindparam(name, type_=table.c[name].type)
+
+
+def _owners(table: Table) -> Select[Any]:
+    """The next `limit` owners of a store behind `after` that end in `suffix`, which is `length` characters long.
+
+    Not by LIKE, which would need escaping and in SQLite ignores case.
+    """
+    owner = table.c.owner
+    ending = func.substr(owner, func.length(owner) - bindparam("length") + 1)
+    return (
+        select(owner)
+        .distinct()
+        .where(*_row(table, "store"), owner > bindparam("after"), ending == bindparam("suffix"))
+        .order_by(owner)
+        .limit(bindparam("limit"))
+    )
+
+
+ADD_STORE = insert(store).from_select(
+    ["name"], select(_parameter(store, "name")).where(~exists().where(*_row(store, "name")))
+)
+GET_STORE = select(store.c.id).where(*_row(store, "name"))
+
+GET_RECORD = select(record.c.doc).where(*_row(record, "store", "owner"))
+PUT_RECORD = upsert(record)
+DELETE_RECORD = delete(record).where(*_row(record, "store", "owner"))
+RECORD_OWNERS = _owners(record)
+
+GET_ITEM = select(item.c.doc).where(*_row(item, "store", "owner", "key"))
+GET_ITEMS = select(item.c.key, item.c.doc).where(*_row(item, "store", "owner")).order_by(item.c.key)
+PUT_ITEM = upsert(item)
+DELETE_ITEM = delete(item).where(*_row(item, "store", "owner", "key"))
+ITEM_OWNERS = _owners(item)
+
+GET_BLOB = select(blob.c.data).where(*_row(blob, "store", "key"))
+PUT_BLOB = upsert(blob)
+DELETE_BLOB = delete(blob).where(*_row(blob, "store", "key"))
+
+APPEND = insert(entry)
+COUNT = select(func.count()).where(*_row(entry, "store", "owner"))
+DELETE_ENTRY = delete(entry).where(*_row(entry, "store", "owner", "id"))
+
+_held = select(literal(1)).where(*_row(entry, "store", "owner")).limit(bindparam("at_most")).subquery()
+APPEND_WITHIN = insert(entry).from_select(
+    [column.name for column in entry.c],
+    select(*(_parameter(entry, column.name) for column in entry.c)).where(
+        select(func.count()).select_from(_held).scalar_subquery() < bindparam("at_most")
+    ),
+)
+
+_key = tuple_(*entry.primary_key)
+_oldest = (
+    select(*entry.primary_key)
+    .where(*_row(entry, "store"), entry.c.at < bindparam("before"))
+    .order_by(entry.c.at)
+    .limit(bindparam("limit"))
+)
+EXPIRE = delete(entry).where(_key.in_(_oldest))
+
+
+def _forget(table: Table) -> Delete:
+    # Naming all the stores lets the primary key, which begins with them, find the owner.
+    return delete(table).where(table.c.store.in_(select(store.c.id)), *_row(table, "owner"))
+
+
+FORGET = [_forget(table) for table in (record, item, entry)]
+
+
+@cache
+def page(*, backwards: bool, by_peer: bool, by_id: bool) -> Select[Any]:
+    """Up to `limit` entries with ids between `lower` and `upper`, exclusive; the last of them first if `backwards`."""
+    found = (
+        select(entry.c.id, entry.c.at, entry.c.peer, entry.c.doc)
+        .where(*_row(entry, "store", "owner"), entry.c.id > bindparam("lower"), entry.c.id < bindparam("upper"))
+        .order_by(entry.c.id.desc() if backwards else entry.c.id)
+        .limit(bindparam("limit"))
+    )
+    if by_peer:
+        found = found.where(*_row(entry, "peer"))
+    if by_id:
+        found = found.where(entry.c.id.in_(bindparam("ids", expanding=True)))
+    return found

@@ -1,0 +1,66 @@
+"""The tables: one for each shape, and the catalogue that gives every store a small number to stand for its name."""
+
+from typing import Any
+
+from sqlalchemy import Column, Float, ForeignKey, Index, Insert, Integer, LargeBinary, MetaData, Table, Text
+from sqlalchemy.dialects import sqlite
+
+metadata = MetaData()
+
+
+def _of_store() -> Column[Any]:
+    return Column("store", Integer, ForeignKey("store.id"), primary_key=True)
+
+
+store = Table(
+    "store",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("name", Text, nullable=False, unique=True),
+)
+
+record = Table(
+    "record",
+    metadata,
+    _of_store(),
+    Column("owner", Text, primary_key=True),
+    Column("doc", Text, nullable=False),
+)
+
+item = Table(
+    "item",
+    metadata,
+    _of_store(),
+    Column("owner", Text, primary_key=True),
+    Column("key", Text, primary_key=True),
+    Column("doc", Text, nullable=False),
+)
+
+entry = Table(
+    "entry",
+    metadata,
+    _of_store(),
+    Column("owner", Text, primary_key=True),
+    Column("id", Text, primary_key=True),
+    Column("at", Float, nullable=False),
+    Column("peer", Text, nullable=False),
+    Column("doc", Text, nullable=False),
+)
+Index("entry_by_peer", entry.c.store, entry.c.owner, entry.c.peer, entry.c.id)
+Index("entry_by_time", entry.c.store, entry.c.at)
+
+blob = Table(
+    "blob",
+    metadata,
+    _of_store(),
+    Column("key", Text, primary_key=True),
+    Column("data", LargeBinary, nullable=False),
+)
+
+
+def upsert(table: Table) -> Insert:
+    """Insert a row, or replace what is not the key of the one there. The only statement SQL has no common form for."""
+    insert = sqlite.insert(table)
+    keys = list(table.primary_key)
+    rest = {column.name: insert.excluded[column.name] for column in table.columns if column not in keys}
+    return insert.on_conflict_do_update(index_elements=keys, set_=rest)

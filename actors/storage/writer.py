@@ -1,0 +1,163 @@
+"""One native thread owns the connection; everybody else queues.
+
+Whatever has queued up while the thread was busy becomes its next transaction, so many writes share one commit, and with
+it one wait for the disk. Reads queue like writes and so see every write before them.
+
+After every step in the database the thread has to win back the interpreter lock, which a busy event loop gives up late.
+That is why inserts of the same kind that meet in a batch become one statement of many rows.
+"""
+
+import logging
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from itertools import groupby
+from typing import Any, NamedTuple
+
+import gevent
+from gevent.event import AsyncResult, Event
+from gevent.threadpool import ThreadPool
+from sqlalchemy import Connection, Executable
+from sqlalchemy.exc import DBAPIError
+
+from actors.storage.errors import StorageClosed, StorageError
+
+QUEUED_AT_MOST = 1000
+"""Jobs that may wait; a caller that finds the queue full waits before it may queue."""
+
+log = logging.getLogger(__name__)
+
+
+class Step(NamedTuple):
+    """A statement with its parameters; a list of them runs it once for each, gives no result, and may share a statement
+    with its neighbours in the queue."""
+
+    statement: Executable
+    parameters: dict[str, Any] | list[dict[str, Any]]
+
+
+class Job:
+    """Steps that happen together or not at all, on behalf of an owner's store."""
+
+    __slots__ = ("done", "owner", "steps", "store")
+
+    def __init__(self, steps: Sequence[Step], store: str | None = None, owner: str | None = None) -> None:
+        self.steps = steps
+        self.store = store
+        self.owner = owner
+        self.done: AsyncResult | None = None
+
+    def failed(self, cause: BaseException | None) -> StorageError:
+        # A database error's own text would quote the statement; the driver's does not.
+        reason = cause.orig if isinstance(cause, DBAPIError) else cause
+        error = StorageError(str(reason), store=self.store, owner=self.owner)
+        error.__cause__ = cause
+        return error
+
+
+class _Spoilt(Exception):
+    """A job of the batch failed, by the fault given as the cause."""
+
+
+class Writer:
+    """Runs jobs in the order given. `connect` is called in the thread, once, and its errors come out of here."""
+
+    def __init__(self, connect: Callable[[], Connection]) -> None:
+        self._thread = ThreadPool(1)
+        self._queue: list[Job] = []
+        self._room = Event()
+        self._draining: gevent.Greenlet | None = None
+        self._closed = False
+        try:
+            self._connection: Connection = self._thread.apply(connect)
+        except BaseException:
+            self._thread.kill()
+            raise
+
+    def run(self, job: Job) -> Any:
+        """Wait until the job is committed and return its last step's result: rows if it has any, else their number.
+
+        StorageError if it failed, or StorageClosed. A caller that is killed while it waits does not stop the job.
+        """
+        job.done = AsyncResult()
+        self.submit(job)
+        return job.done.get()
+
+    def submit(self, job: Job) -> None:
+        """Queue the job, waiting only for room to do so. Its failure is logged if nobody waits for its result."""
+        while len(self._queue) >= QUEUED_AT_MOST and not self._closed:
+            self._room.clear()
+            self._room.wait()
+        if self._closed:
+            raise StorageClosed
+        self._queue.append(job)
+        if self._draining is None:
+            self._draining = gevent.spawn(self._drain)
+
+    def close(self) -> None:
+        """Finish the queue, then close the connection and end the thread."""
+        if self._closed:
+            return
+        self._closed = True
+        self._room.set()
+        if self._draining is not None:
+            self._draining.join()
+        self._thread.apply(self._connection.close)
+        self._thread.kill()
+
+    def _drain(self) -> None:
+        while self._queue:
+            jobs, self._queue = self._queue, []
+            self._room.set()
+            for job, outcome in zip(jobs, self._thread.apply(self._settle, (jobs,)), strict=True):
+                if not isinstance(outcome, StorageError):
+                    if job.done is not None:
+                        job.done.set(outcome)
+                elif job.done is not None:
+                    job.done.set_exception(outcome)
+                else:
+                    log.error("not stored: %s", outcome)
+        self._draining = None
+
+    # From here on: in the thread.
+
+    def _settle(self, jobs: list[Job]) -> list[Any]:
+        """The result of each job, or the StorageError that it failed with."""
+        try:
+            return self._transact(jobs)
+        except _Spoilt as spoilt:
+            if len(jobs) == 1:
+                return [jobs[0].failed(spoilt.__cause__)]
+            # One job must not spoil the others. Halving finds it in few commits and keeps the order.
+            middle = len(jobs) // 2
+            return self._settle(jobs[:middle]) + self._settle(jobs[middle:])
+        except Exception as error:
+            # The database could not begin or commit (locked, full, broken): no job is to blame, none can succeed.
+            # After a failed commit the transaction may still be open, though SQLAlchemy takes it for ended.
+            with suppress(Exception):
+                self._connection.connection.rollback()
+            return [job.failed(error) for job in jobs]
+
+    def _transact(self, jobs: list[Job]) -> list[Any]:
+        results: list[Any] = []
+        with self._connection.begin():
+            for _, alike in groupby(jobs, key=_kind):
+                results += self._perform(list(alike))
+        return results
+
+    def _perform(self, alike: list[Job]) -> list[Any]:
+        try:
+            if len(alike) > 1:
+                rows: list[Any] = [row for job in alike for row in job.steps[0].parameters]
+                self._connection.execute(alike[0].steps[0].statement, rows)
+                return [None] * len(alike)
+            for step in alike[0].steps:
+                result = self._connection.execute(*step)
+            return [result.fetchall() if result.returns_rows else result.rowcount]
+        except Exception as error:
+            raise _Spoilt from error
+
+
+def _kind(job: Job) -> int:
+    """Equal for neighbours that may share a statement."""
+    alone = len(job.steps) > 1 or isinstance(job.steps[0].parameters, dict)
+    return id(job) if alone else id(job.steps[0].statement)

@@ -1,0 +1,422 @@
+"""The TCP and TLS transport: reading, a bounded outbox, writing in batches.
+
+At rest a connection is this object, a socket and a watcher: it borrows a greenlet while its socket is readable, and
+its stream lets the parser go when nothing has come for a while. What is sent during one round of the event loop goes
+out in one write.
+
+The four verbs of a transport, and a fifth that goes with the pause: `send`, `restart`, `secure`, `close`, `proceed`.
+"""
+
+from __future__ import annotations
+
+import logging
+import socket
+import ssl
+from collections.abc import Callable
+from typing import Any, NamedTuple, Protocol
+
+from gevent import get_hub
+
+from net.greenlets import greenlets
+from net.tls import Identities, TLSSocket
+from net.xmpp.errors import StreamError
+from net.xmpp.stream import Event, Failed, Limits, Stream
+
+log = logging.getLogger(__name__)
+
+READ, WRITE = 1, 2
+READ_BYTES = 65536
+
+# One buffer for all: between a read and the copy of what came, no other greenlet runs.
+_buffer = bytearray(READ_BYTES)
+_view = memoryview(_buffer)
+
+# A reader whose receiver has more to do than it can is looked at again after so many seconds.
+CONGESTION_PAUSE = 0.02
+
+# After the last byte went out, the peer gets so many seconds to close its side (RFC 6120 §4.4).
+LINGER = 5.0
+
+# A parser is let go when nothing has come for one to two times as many seconds.
+REST = 1.0
+
+WOULD_BLOCK = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
+
+
+class Secured(NamedTuple):
+    """TLS is in force; a new stream header is expected."""
+
+
+class Disconnected(NamedTuple):
+    """The connection is gone, whoever ended it; `reason` is for the log. Nothing comes after this."""
+
+    reason: str
+
+
+class Receiver(Protocol):
+    """Whoever hears what the peer says: a Session's mailbox."""
+
+    def tell(self, message: Any) -> None:
+        """Takes an event of the stream, `Secured` or `Disconnected`."""
+
+    @property
+    def congested(self) -> bool:
+        """Whether it has so much to do that nothing more should be read for it now."""
+
+
+class Transport(Protocol):
+    """What a Session holds: TCP, direct TLS, WebSocket, BOSH or a test's wire."""
+
+    peer: str
+    secured: bool
+    end_point: bytes | None
+
+    def send(self, data: bytes) -> None: ...
+    def restart(self) -> None: ...
+    def secure(self) -> None: ...
+    def proceed(self, *, freely: bool = False) -> None: ...
+    def close(self) -> None: ...
+
+
+class Timeouts(NamedTuple):
+    """How long (seconds) a peer may accept no byte, and how many bytes may wait for it."""
+
+    write_seconds: float
+    outbox: int
+
+
+class Connection:
+    """One accepted socket. `receiver` is set before `start`; every event goes to it.
+
+    `secured`: TLS is in force. `end_point`: the tls-server-end-point binding data (RFC 5929) or None. `peer`: the
+    peer's address for the log.
+    """
+
+    __slots__ = (
+        "_closing",
+        "_dirty",
+        "_handshaking",
+        "_identities",
+        "_lingering",
+        "_outbox",
+        "_pause",
+        "_queued",
+        "_reading",
+        "_sock",
+        "_stream",
+        "_timeouts",
+        "_timer",
+        "_writing",
+        "end_point",
+        "peer",
+        "receiver",
+        "secured",
+        "waiting",
+    )
+
+    receiver: Receiver
+
+    def __init__(
+        self,
+        sock: socket.socket,
+        peer: str,
+        *,
+        limits: Limits,
+        timeouts: Timeouts,
+        identities: Identities | None,
+    ) -> None:
+        self.peer = peer
+        self.secured = False
+        self.end_point: bytes | None = None
+        self.waiting = 0
+        self._sock: socket.socket | TLSSocket | None = sock
+        self._stream = Stream(limits)
+        self._timeouts = timeouts
+        self._identities = identities
+        self._outbox: list[bytes] = []
+        self._dirty = self._queued = self._handshaking = self._closing = self._lingering = False
+        self._reading = get_hub().loop.io(sock.fileno(), READ)
+        self._writing: Any = None
+        self._pause: Any = None
+        self._timer: Any = None
+
+    def start(self, *, direct_tls: bool = False) -> None:
+        """Begins to read; `direct_tls`: with a TLS handshake (XEP-0368)."""
+        if direct_tls:
+            self._handshake(alpn=("xmpp-client",))
+        else:
+            self._reading.start(self._readable)
+
+    # -- the verbs
+
+    def send(self, data: bytes) -> None:
+        """Puts bytes into the outbox. A peer that does not take them is cut off when the outbox is full."""
+        if self._closing or self._sock is None:
+            return
+        self._outbox.append(data)
+        self.waiting += len(data)
+        if self.waiting > self._timeouts.outbox:
+            self._gone(f"{self.waiting} bytes wait for a peer that does not read")
+        elif not self._dirty:
+            self._dirty = True
+            get_hub().loop.run_callback(self._flush)
+
+    def restart(self) -> None:
+        """Expects a new stream header (RFC 6120 §4.3.3)."""
+        self._tell(self._stream.restart())
+        self._listen()
+
+    def secure(self) -> None:
+        """Starts TLS when what was sent is out. Anything the peer sent ahead of it breaks the stream."""
+        if self._stream.leftover:
+            self._tell([Failed(StreamError("policy-violation", "data after <starttls/>"))])
+            return
+        self._flush()
+        if self._sock is not None:
+            if self._outbox:
+                self._handshaking = True  # _flush goes on with it
+            else:
+                self._handshake()
+
+    def proceed(self, *, freely: bool = False) -> None:
+        """Reads on in the same stream; `freely`: without a pause after each element."""
+        self._tell(self._stream.proceed(freely=freely))
+        self._listen()
+
+    def close(self) -> None:
+        """Lets what was sent go out, ends the connection and waits a little for the peer to do so too."""
+        if self._sock is None or self._closing:
+            return
+        self._closing = True
+        self._reading.stop()
+        self._flush()
+
+    # -- reading
+
+    def _readable(self) -> None:
+        """In the hub: asks for a greenlet to read on."""
+        if not self._queued:
+            self._queued = True
+            greenlets.ready(self)
+
+    def turn(self) -> None:
+        """Reads once (with TLS: until nothing is left in its buffer), and tells what came."""
+        self._queued = False
+        if self._sock is None:
+            return
+        if self._handshaking:
+            self._shake_hands()
+        elif self._lingering:
+            self._read_to_the_end()
+        elif not self._stream.paused and not self._closing:
+            self._read()
+
+    def _read(self) -> None:
+        assert self._sock is not None
+        if self.receiver.congested:
+            self._reading.stop()
+            self._pause = _timer(CONGESTION_PAUSE, self._listen)
+            return
+        try:
+            count = self._sock.recv_into(_view)
+        except WOULD_BLOCK:
+            return
+        except OSError as error:
+            self._gone(str(error))
+            return
+        if not count:
+            self._gone("closed by the peer")
+            return
+        _awake.touch(self)
+        self._tell(self._stream.feed(bytes(_view[:count])))
+        if self._stream.paused:
+            self._reading.stop()
+        elif isinstance(self._sock, TLSSocket) and self._sock.pending():
+            self._readable()
+
+    def _tell(self, events: list[Event]) -> None:
+        tell = self.receiver.tell
+        for event in events:
+            tell(event)
+
+    def _listen(self) -> None:
+        if self._sock is not None and not self._closing and not self._stream.paused and not self._handshaking:
+            self._reading.start(self._readable)
+            if isinstance(self._sock, TLSSocket) and self._sock.pending():
+                self._readable()
+
+    def rest(self) -> None:
+        """Lets the parser go if nothing is half read."""
+        self._stream.rest()
+
+    # -- TLS
+
+    def _handshake(self, alpn: tuple[str, ...] = ()) -> None:
+        assert self._identities is not None and self._sock is not None and not isinstance(self._sock, TLSSocket)
+        self._handshaking = True
+        self._reading.stop()
+        self._sock = self._identities.wrap(self._sock, alpn=alpn)
+        self._reading = get_hub().loop.io(self._sock.fileno(), READ)
+        self._shake_hands()
+
+    def _shake_hands(self) -> None:
+        assert isinstance(self._sock, TLSSocket)
+        try:
+            self._sock.do_handshake()
+        except ssl.SSLWantReadError:
+            self._reading.start(self._readable)
+        except ssl.SSLWantWriteError:
+            self._pause = _timer(CONGESTION_PAUSE, self._readable)
+        except (OSError, ValueError) as error:
+            self._gone(f"TLS handshake: {error!s}")
+        else:
+            self._handshaking = False
+            self.secured = True
+            self.end_point = self._sock.identity.end_point
+            self.receiver.tell(Secured())
+            self.restart()
+
+    # -- writing
+
+    def _flush(self) -> None:
+        """Writes what is in the outbox, as much as the socket takes."""
+        self._dirty = False
+        if self._sock is None or (self._writing is not None and self._writing.active):
+            return
+        self._write()
+
+    def _write(self) -> None:
+        while self._outbox and self._sock is not None:
+            data = self._outbox[0] if len(self._outbox) == 1 else b"".join(self._outbox)
+            try:
+                sent = self._sock.send(data)
+            except WOULD_BLOCK:
+                sent = 0
+            except OSError as error:
+                self._gone(str(error))
+                return
+            self.waiting -= sent
+            if sent == len(data):
+                self._outbox = []
+            else:
+                self._outbox = [data[sent:]]
+                self._wait_to_write(progress=sent > 0)
+                return
+        self._written()
+
+    def _wait_to_write(self, *, progress: bool) -> None:
+        assert self._sock is not None
+        if self._writing is None:
+            self._writing = get_hub().loop.io(self._sock.fileno(), WRITE)
+        if not self._writing.active:
+            self._writing.start(self._write)
+            progress = True
+        if progress:
+            self._deadline(self._timeouts.write_seconds, "the peer takes nothing")
+
+    def _written(self) -> None:
+        """The outbox is empty: goes on with what waited for that."""
+        if self._writing is not None and self._writing.active:
+            self._writing.stop()
+            self._stop_timer()
+        if self._sock is None:
+            return
+        if self._handshaking and not isinstance(self._sock, TLSSocket):
+            self._handshake()
+        elif self._closing and not self._lingering:
+            self._lingering = True
+            self._say_goodbye()
+
+    # -- the end
+
+    def _say_goodbye(self) -> None:
+        """Half-closes, so that a last error reaches the peer before the connection is reset under it."""
+        assert self._sock is not None
+        try:
+            if isinstance(self._sock, TLSSocket):
+                self._sock.unwrap()
+        except (*WOULD_BLOCK, OSError, ValueError):
+            pass
+        try:
+            self._sock.shutdown(socket.SHUT_WR)
+        except OSError:
+            self._gone("closed")
+            return
+        self._reading.start(self._readable)
+        self._deadline(LINGER, "closed; the peer did not close its side")
+
+    def _read_to_the_end(self) -> None:
+        assert self._sock is not None
+        try:
+            if self._sock.recv_into(_view):
+                return
+        except WOULD_BLOCK:
+            return
+        except (OSError, ValueError):
+            pass
+        self._gone("closed")
+
+    def _gone(self, reason: str) -> None:
+        """The only place where a socket is closed."""
+        if self._sock is None:
+            return
+        self._stop_timer()
+        for watcher in (self._reading, self._writing, self._pause):
+            if watcher is not None:
+                watcher.stop()
+                watcher.close()
+        sock, self._sock = self._sock, None
+        sock.close()
+        self._outbox = []
+        self._stream.stop()
+        _awake.forget(self)
+        self.receiver.tell(Disconnected(reason))
+
+    def _deadline(self, seconds: float, reason: str) -> None:
+        """Ends the connection after so long, in place of any deadline set before."""
+        self._stop_timer()
+        self._timer = _timer(seconds, self._gone, reason)
+
+    def _stop_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.stop()
+            self._timer.close()
+            self._timer = None
+
+    def __repr__(self) -> str:
+        return f"<Connection {self.peer}>"
+
+
+def _timer(seconds: float, do: Callable[..., None], *args: Any) -> Any:
+    timer = get_hub().loop.timer(seconds)
+    timer.start(do, *args)
+    return timer
+
+
+class _Awake:
+    """Connections that hold a parser. Those that have been silent for a whole round are put to rest."""
+
+    def __init__(self) -> None:
+        self._recent: set[Connection] = set()
+        self._silent: set[Connection] = set()
+        self._rounds: Any = None
+
+    def touch(self, connection: Connection) -> None:
+        if connection not in self._recent:
+            self._recent.add(connection)
+            self._silent.discard(connection)
+            if self._rounds is None:
+                self._rounds = _timer(REST, self._round)
+
+    def forget(self, connection: Connection) -> None:
+        self._recent.discard(connection)
+        self._silent.discard(connection)
+
+    def _round(self) -> None:
+        for connection in self._silent:
+            connection.rest()
+        self._silent, self._recent = self._recent, set()
+        self._rounds = _timer(REST, self._round) if self._silent else None
+
+
+_awake = _Awake()

@@ -1,0 +1,102 @@
+"""Borrowed greenlets: whatever has something to do gets a turn on one of a few of them.
+
+A greenlet costs 8 kB, so nothing at rest owns one. A connection whose socket is readable, and an actor whose mailbox
+is not empty, say `ready` and are given a turn, in the order in which they asked. A turn that waits (for storage, say)
+keeps its greenlet; the others go on with another one.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections import deque
+from typing import Protocol
+
+import gevent
+from greenlet import greenlet
+
+log = logging.getLogger(__name__)
+
+# So many may wait at once; the turns beyond that stay in the queue until one of them is done.
+MOST_WORKERS = 1000
+MOST_IDLE = 16
+
+# After so long the event loop gets to look at its sockets, however much there is to do (seconds).
+SLICE = 0.005
+
+
+class Task(Protocol):
+    """Something that can be given a turn. It is in the queue at most once: it asks again when it wants another."""
+
+    def turn(self) -> None:
+        """Does what there is to do now, and returns. Whatever it raises is logged and goes no further."""
+
+
+class Greenlets:
+    """A queue of tasks, and the greenlets that give them their turns."""
+
+    def __init__(self) -> None:
+        self._queue: deque[Task] = deque()
+        self._idle: list[greenlet] = []
+        self._hired = 0
+        self._pumping = False
+
+    def ready(self, task: Task) -> None:
+        """Puts the task at the end of the queue."""
+        self._queue.append(task)
+        if not self._pumping:
+            self._pumping = True
+            gevent.get_hub().loop.run_callback(self._pump)
+
+    @property
+    def waiting(self) -> int:
+        """How many turns are under way and wait for something."""
+        return self._hired - len(self._idle)
+
+    @property
+    def idle(self) -> bool:
+        """Whether nothing is to be done and nothing is under way."""
+        return not self._queue and not self._pumping and not self.waiting
+
+    def _pump(self) -> None:
+        """Runs in the hub: hands it to one worker after another, until the queue is empty or its time is up."""
+        deadline = time.monotonic() + SLICE
+        while self._queue and time.monotonic() < deadline:
+            if self._idle:
+                self._idle.pop().switch()
+            elif self._hired < MOST_WORKERS:
+                self._hired += 1
+                greenlet(self._work, gevent.get_hub()).switch()
+            else:
+                break
+        self._pumping = bool(self._queue) and (bool(self._idle) or self._hired < MOST_WORKERS)
+        if self._pumping:
+            gevent.get_hub().loop.run_callback(self._pump)
+
+    def _work(self) -> None:
+        """The life of a worker: it comes back here from a turn that waited, and goes on with the queue."""
+        hub = gevent.get_hub()
+        me = gevent.getcurrent()
+        queue = self._queue
+        while True:
+            deadline = time.monotonic() + SLICE
+            while queue:
+                task = queue.popleft()
+                try:
+                    task.turn()
+                except (KeyboardInterrupt, SystemExit):
+                    self._hired -= 1
+                    raise
+                except BaseException:
+                    # A GreenletExit or a stray gevent.Timeout ends this turn, never a worker or another's turn.
+                    log.exception("a turn of %r failed", task)
+                if time.monotonic() > deadline:
+                    break
+            if len(self._idle) >= MOST_IDLE and not queue:
+                self._hired -= 1
+                return
+            self._idle.append(me)
+            hub.switch()
+
+
+greenlets = Greenlets()

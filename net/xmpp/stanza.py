@@ -1,0 +1,227 @@
+"""The value that travels: a message, a presence or an iq (RFC 6120 §8)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Literal
+
+from net.xmpp.errors import StanzaError
+from net.xmpp.jid import JID, JIDMalformed
+from net.xmpp.xml import CLIENT, XML_LANG, Element, element, escape, inner, parse, serialise
+
+Kind = Literal["message", "presence", "iq"]
+
+KINDS = frozenset(("message", "presence", "iq"))
+
+_NAMED = frozenset(("to", "from", "id", "type", XML_LANG))
+
+
+class Stanza:
+    """A message, presence or iq: its attributes as fields, its content as one lxml element or as bytes.
+
+    A stanza that has been handed on is never changed again: it may stand in many mailboxes at once, and is serialised
+    once for all of them. Whoever wants it different makes another (`addressed`, `stamped`, `with_content`).
+
+    `type` is "" when the attribute is absent. `lang` is the stanza's own xml:lang or "". `extra` holds attributes that
+    RFC 6120 does not define, by Clark name.
+    """
+
+    __slots__ = ("_body", "_element", "_wire", "extra", "from_", "id", "kind", "lang", "to", "type")
+
+    def __init__(
+        self,
+        kind: str,
+        *,
+        type: str = "",
+        to: JID | None = None,
+        from_: JID | None = None,
+        id: str | None = None,
+        lang: str = "",
+        content: Element | None = None,
+        body: bytes | None = None,
+        extra: dict[str, str] | None = None,
+    ) -> None:
+        self.kind = kind
+        self.type = type
+        self.to = to
+        self.from_ = from_
+        self.id = id
+        self.lang = lang
+        self.extra = extra
+        self._element = content
+        self._body = body if content is not None or body is not None else b""
+        self._wire: bytes | None = None
+
+    @classmethod
+    def read(cls, node: Element) -> Stanza:
+        """The stanza that a parsed stanza-level element is; takes the element over.
+
+        Raises `Malformed` when an address is no JID (RFC 6120 §8.1.1.1, §8.3.3.8).
+        """
+        stanza = cls(node.tag, content=node)
+        fault = ""
+        for name, value in node.items():
+            if name == "to":
+                try:
+                    stanza.to = JID.parse(value)
+                except JIDMalformed as malformed:
+                    fault = str(malformed)
+            elif name == "id":
+                stanza.id = value
+            elif name == "type":
+                stanza.type = value
+            elif name == "from":
+                try:
+                    stanza.from_ = JID.parse(value)
+                except JIDMalformed:
+                    raise Malformed(stanza, "from", "") from None
+            elif name == XML_LANG:
+                stanza.lang = value
+            else:
+                stanza.extra = {**(stanza.extra or {}), name: value}
+        if fault:
+            raise Malformed(stanza, "to", fault)
+        return stanza
+
+    # -- content
+
+    @property
+    def element(self) -> Element:
+        """The element whose children are the content. Its attributes mean nothing; read the fields."""
+        if self._element is None:
+            self._element = parse(b"<" + self.kind.encode() + b">" + self.body + b"</" + self.kind.encode() + b">")
+        return self._element
+
+    @property
+    def body(self) -> bytes:
+        """The content serialised: everything between the start tag and the end tag."""
+        if self._body is None:
+            assert self._element is not None
+            self._body = inner(self._element)
+        return self._body
+
+    @property
+    def payload(self) -> Element | None:
+        """The first child element: what an iq asks or answers; None when there is none."""
+        return next(iter(self), None)
+
+    def __iter__(self) -> Iterator[Element]:
+        return iter(self.element)
+
+    def find(self, tag: str) -> Element | None:
+        """The first child with this Clark name ("{namespace}local"; "local" alone for the content namespace)."""
+        return self.element.find(tag)
+
+    def text(self, tag: str) -> str:
+        """The text of the first child with this name, "" when there is none."""
+        return self.element.findtext(tag) or ""
+
+    # -- others made from this one
+
+    def addressed(self, to: JID | None) -> Stanza:
+        """The same for another recipient; the content is shared and serialised once for all."""
+        return Stanza(
+            self.kind,
+            type=self.type,
+            to=to,
+            from_=self.from_,
+            id=self.id,
+            lang=self.lang,
+            content=self._element,
+            body=self.body,
+            extra=self.extra,
+        )
+
+    def stamped(self, from_: JID | None) -> Stanza:
+        """The same from another sender."""
+        other = self.addressed(self.to)
+        other.from_ = from_
+        return other
+
+    def with_content(self, *children: Element) -> Stanza:
+        """The same with these elements added to a copy of its content."""
+        other = self.addressed(self.to)
+        other._element = None
+        other._body = self.body + b"".join(map(serialise, children))
+        return other
+
+    def at_rest(self) -> Stanza:
+        """The same without its parsed tree, to be kept: an lxml tree holds the memory of its whole document."""
+        other = self.addressed(self.to)
+        other._element = None
+        return other
+
+    def result(self, payload: Element | None = None) -> Stanza:
+        """The answer to an iq request (RFC 6120 §8.2.3); the addresses are exchanged."""
+        return Stanza("iq", type="result", to=self.from_, from_=self.to, id=self.id, content=_around("iq", payload))
+
+    def error(self, error: StanzaError) -> Stanza:
+        """This stanza sent back with an error (RFC 6120 §8.3.1); the content comes first, as in the original."""
+        return Stanza(self.kind, type="error", to=self.from_, from_=self.to, id=self.id, body=self.body + error.xml())
+
+    @property
+    def answerable(self) -> bool:
+        """Whether an error may be sent in answer: never to an error, nor to an iq result (RFC 6120 §8.3.1)."""
+        return self.type != "error" and not (self.kind == "iq" and self.type == "result")
+
+    @property
+    def is_request(self) -> bool:
+        """Whether this is an iq that must be answered exactly once (RFC 6120 §8.2.3)."""
+        return self.kind == "iq" and self.type in ("get", "set")
+
+    # -- out
+
+    @property
+    def wire(self) -> bytes:
+        """The stanza as it goes out on a stream, in the stream's content namespace."""
+        if self._wire is None:
+            body = self.body
+            head = self._head("")
+            kind = self.kind.encode()
+            self._wire = head + b">" + body + b"</" + kind + b">" if body else head + b"/>"
+        return self._wire
+
+    def framed(self) -> bytes:
+        """The stanza naming "jabber:client" itself, to stand outside of a stream or inside another stanza."""
+        return self._head(f' xmlns="{CLIENT}"') + b">" + self.body + b"</" + self.kind.encode() + b">"
+
+    def _head(self, namespace: str) -> bytes:
+        head = f"<{self.kind}{namespace}"
+        if self.to is not None:
+            head += f' to="{self.to.xml}"'
+        if self.from_ is not None:
+            head += f' from="{self.from_.xml}"'
+        if self.id is not None:
+            head += f' id="{escape(self.id)}"'
+        if self.type:
+            head += f' type="{escape(self.type)}"'
+        if self.lang:
+            head += f' xml:lang="{escape(self.lang)}"'
+        if self.extra:
+            head += "".join(map(_attribute, range(len(self.extra)), self.extra, self.extra.values()))
+        return head.encode()
+
+    def __repr__(self) -> str:
+        """For logs: the address line, never the content."""
+        return f"<{self.kind} type={self.type!r} from={self.from_!s} to={self.to!s} id={self.id!r}>"
+
+
+class Malformed(Exception):
+    """A stanza with an address that is no JID: `stanza` without it, `attribute` ("to" or "from"), `reason`."""
+
+    def __init__(self, stanza: Stanza, attribute: str, reason: str) -> None:
+        super().__init__(reason)
+        self.stanza = stanza
+        self.attribute = attribute
+        self.reason = reason
+
+
+def _around(kind: Kind, payload: Element | None) -> Element | None:
+    return None if payload is None else element(kind, None, payload)
+
+
+def _attribute(number: int, name: str, value: str) -> str:
+    namespace, brace, local = name.rpartition("}")
+    if not brace:
+        return f' {local}="{escape(value)}"'
+    return f' xmlns:a{number}="{escape(namespace[1:])}" a{number}:{local}="{escape(value)}"'

@@ -1,0 +1,91 @@
+"""The simple backend is the model of the other: whatever is done, both answer alike."""
+
+from collections.abc import Iterator
+from contextlib import closing
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from actors.storage import Archive, Entry, Map, Storage, open_storage
+
+runs = count()
+moments = st.integers(0, 9).map(float)
+steps = st.integers(0, 2)  # of a clock that never runs backwards, as an archive asks for
+peers = st.sampled_from(["a", "b"])
+bounds = st.none() | st.integers(0, 9)
+archive_calls = st.one_of(
+    st.tuples(st.just("append"), steps, peers),
+    st.tuples(st.just("append_within"), steps, peers, st.integers(0, 5)),
+    st.tuples(st.just("delete"), st.lists(st.integers(0, 9))),
+    st.tuples(st.just("expire"), moments, st.integers(0, 3)),
+    st.tuples(
+        st.just("page"),
+        st.fixed_dictionaries(
+            {"limit": st.integers(0, 5), "backwards": st.booleans(), "after": bounds, "before": bounds},
+            optional={"start": moments, "end": moments, "peer": peers, "ids": st.lists(st.integers(0, 9))},
+        ),
+    ),
+)
+changes = st.dictionaries(st.sampled_from("abé"), st.none() | st.integers(), max_size=3)
+
+
+@pytest.fixture(scope="module")
+def both(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Storage]]:
+    path: Path = tmp_path_factory.mktemp("storage")
+    with closing(open_storage("memory:")) as memory, closing(open_storage(f"sqlite:///{path}/data")) as sqlite:
+        yield [memory, sqlite]
+
+
+def play(archive: Archive, calls: list[tuple[Any, ...]]) -> Iterator[Any]:
+    """What the archive answers, with each id as the number of the call that made it."""
+    made: list[str] = []
+    now = 0
+
+    def known(number: int | None) -> str | None:
+        return None if number is None else made[number] if number < len(made) else "zzz"
+
+    for what, *details in calls:
+        if what == "append":
+            now += details[0]
+            made.append(archive.append("alice", Entry(now, details[1], len(made))))
+        elif what == "append_within":
+            now += details[0]
+            added = archive.append_within("alice", Entry(now, details[1], len(made)), details[2])
+            made += [added] if added else []
+            yield bool(added)
+        elif what == "delete":
+            archive.delete("alice", [id for number in details[0] if (id := known(number))])
+        elif what == "expire":
+            yield archive.expire(*details)
+        else:
+            wanted = details[0] | {"after": known(details[0]["after"]), "before": known(details[0]["before"])}
+            if "ids" in wanted:
+                wanted["ids"] = [known(number) for number in wanted["ids"]]
+            yield [(made.index(id), entry) for id, entry in archive.page("alice", **wanted)]
+    yield archive.count("alice")
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(archive_calls, max_size=15))
+def test_an_archive_answers_alike_over_both_backends(both: list[Storage], calls: list[tuple[Any, ...]]) -> None:
+    name = f"archive {next(runs)}"
+    memory, sqlite = (list(play(storage.store(name, Archive), calls)) for storage in both)
+    assert memory == sqlite
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(st.tuples(st.sampled_from(["alice", "bob"]), changes), max_size=8))
+def test_a_map_answers_alike_over_both_backends(
+    both: list[Storage], calls: list[tuple[str, dict[str, int | None]]]
+) -> None:
+    name = f"map {next(runs)}"
+    memory, sqlite = (storage.store(name, Map) for storage in both)
+    for owner, change in calls:
+        memory.change(owner, change)
+        sqlite.change(owner, change)
+        assert list(memory.items(owner).items()) == list(sqlite.items(owner).items())
+    assert list(memory.owners()) == list(sqlite.owners())

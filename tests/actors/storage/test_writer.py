@@ -1,0 +1,138 @@
+"""The queue before the database: who waits for whom, and what is committed together."""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import gevent
+import pytest
+from gevent.pool import Group
+from sqlalchemy import Engine, event
+
+from actors.storage import Archive, Entry, Map, Record, Storage, StorageClosed, StorageError, writer
+
+ALICE, BOB = "alice@example.org", "bob@example.org"
+UNSTORABLE = "\ud800"  # no UTF-8 for it, so the driver refuses it as an owner
+
+
+@pytest.fixture
+def commits(sqlite: Storage) -> Iterator[list[int]]:  # noqa: ARG001 those of the storage, not of opening it
+    made: list[int] = []
+
+    def count(_connection: Any) -> None:
+        made.append(1)
+
+    event.listen(Engine, "commit", count)
+    yield made
+    event.remove(Engine, "commit", count)
+
+
+def together(*calls: Any) -> list[Any]:
+    """Make each call in its own greenlet; the results, or what was raised."""
+    group = [gevent.spawn(call) for call in calls]
+    gevent.joinall(group)
+    return [greenlet.value if greenlet.successful() else greenlet.exception for greenlet in group]
+
+
+def test_many_writes_share_few_commits(sqlite: Storage, commits: list[int]) -> None:
+    archive = sqlite.store("archive", Archive)
+    commits.clear()
+    crowd = Group()
+    for number in range(1000):
+        crowd.spawn(archive.append, f"user{number}", Entry(1.0, BOB, None))
+    crowd.join(raise_error=True)
+    assert len(commits) <= 10
+    assert archive.count("user999") == 1
+
+
+def test_a_read_sees_the_writes_before_it(sqlite: Storage) -> None:
+    roster = sqlite.store("roster", Map)
+    calls: list[Any] = []
+    for number in range(50):
+        calls += [partial(roster.put, ALICE, "n", number), partial(roster.get, ALICE, "n")]
+    assert together(*calls)[1::2] == list(range(50))
+
+
+def test_a_failing_write_does_not_spoil_the_others(sqlite: Storage) -> None:
+    vcards = sqlite.store("vcard", Record)
+    owners = [f"user{number}" for number in range(100)]
+    crowd = [*owners[:37], UNSTORABLE, *owners[37:]]
+    results = together(*(partial(vcards.put, owner, 1) for owner in crowd))
+    assert isinstance(results[37], StorageError)
+    assert [result for result in results if isinstance(result, Exception)] == [results[37]]
+    assert list(vcards.owners()) == sorted(owners)
+
+
+def test_a_failing_step_undoes_the_steps_before_it(sqlite: Storage) -> None:
+    roster = sqlite.store("roster", Map)
+    roster.put(ALICE, "a", 1)
+    with pytest.raises(StorageError, match="roster"):
+        roster.change(ALICE, {"a": None, "b": 2, UNSTORABLE: 3})
+    assert roster.items(ALICE) == {"a": 1}
+
+
+def test_a_failure_nobody_waits_for_is_logged(sqlite: Storage, caplog: pytest.LogCaptureFixture) -> None:
+    archive = sqlite.store("archive", Archive)
+    archive.append(ALICE, Entry(1.0, UNSTORABLE, "secret"), wait=False)
+    archive.append(ALICE, Entry(1.0, BOB, None), wait=False)
+    assert archive.count(ALICE) == 1
+    assert "not stored: store 'archive', owner 'alice@example.org'" in caplog.text
+    assert "secret" not in caplog.text
+
+
+def test_other_greenlets_go_on_while_one_waits_for_the_database(sqlite: Storage, path: Path) -> None:
+    vcards = sqlite.store("vcard", Record)
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        waiting = gevent.spawn(vcards.put, ALICE, 1)
+        for _ in range(20):
+            gevent.sleep(0.001)
+        assert not waiting.ready()
+        other.execute("COMMIT")
+    waiting.get()
+    assert vcards.get(ALICE) == 1
+
+
+def test_a_caller_waits_while_the_queue_is_full(sqlite: Storage, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(writer, "QUEUED_AT_MOST", 3)
+    archive = sqlite.store("archive", Archive)
+    appended: list[int] = []
+
+    def pour() -> None:
+        for number in range(10):
+            archive.append(ALICE, Entry(number, BOB, None), wait=False)
+            appended.append(number)
+
+    pouring = gevent.spawn(pour)
+    gevent.idle()
+    assert len(appended) < 10
+    pouring.get()
+    assert archive.count(ALICE) == 10
+
+
+def test_a_caller_that_gives_up_waiting_leaves_the_write_to_happen(sqlite: Storage) -> None:
+    vcards = sqlite.store("vcard", Record)
+    waiting = gevent.spawn(vcards.put, ALICE, 1)
+    gevent.sleep(0)
+    waiting.kill()
+    assert vcards.get(ALICE) == 1
+
+
+def test_closing_finishes_what_was_accepted_and_refuses_the_rest(
+    sqlite: Storage, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(writer, "QUEUED_AT_MOST", 5)
+    archive = sqlite.store("archive", Archive)
+    crowd = [gevent.spawn(archive.append, ALICE, Entry(1.0, BOB, number)) for number in range(20)]
+    gevent.sleep(0)
+    sqlite.close()
+    gevent.joinall(crowd)
+    accepted = {greenlet.value for greenlet in crowd if greenlet.successful()}
+    refused = [greenlet.exception for greenlet in crowd if not greenlet.successful()]
+    assert accepted
+    assert {type(error) for error in refused} == {StorageClosed}
+    with closing(sqlite3.connect(path)) as other:
+        assert {id for (id,) in other.execute("SELECT id FROM entry")} == accepted
