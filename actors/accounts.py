@@ -8,6 +8,7 @@ from typing import get_args
 
 import gevent
 import msgspec
+from gevent.lock import BoundedSemaphore
 
 from actors.storage import Record, Storage
 from net.xmpp.jid import JID, JIDMalformed
@@ -42,6 +43,7 @@ class Accounts:
         self._iterations = iterations
         self._records: Record[Account] = storage.store("accounts", Record, of=Account)
         self._secret = _secret(storage)
+        self._changing = BoundedSemaphore()
 
     def jid(self, name: str) -> JID:
         """The bare JID of an account by its localpart. Raises JIDMalformed."""
@@ -57,20 +59,20 @@ class Accounts:
 
     def create(self, jid: JID, password: str, now: float) -> None:
         """Makes an account. Raises AccountExists; PasswordRefused for a password that none may have."""
-        if self.exists(jid):
-            raise AccountExists(jid)
         account = Account(self._derive(password), now)
-        if self.exists(jid):  # the keys took their time
-            raise AccountExists(jid)
-        self._records.put(jid, account)
+        with self._changing:
+            if self.exists(jid):
+                raise AccountExists(jid)
+            self._records.put(jid, account)
 
     def set_password(self, jid: JID, password: str) -> None:
         """Replaces the keys. Raises NoSuchAccount, PasswordRefused."""
         keys = self._derive(password)
-        account = self._records.get(jid)
-        if account is None:
-            raise NoSuchAccount(jid)
-        self._records.put(jid, msgspec.structs.replace(account, keys=keys))
+        with self._changing:
+            account = self._records.get(jid)
+            if account is None:
+                raise NoSuchAccount(jid)
+            self._records.put(jid, msgspec.structs.replace(account, keys=keys))
 
     def keys(self, username: str, hash: Hash) -> ScramKeys:
         """The keys for a login by this name; a decoy that nothing verifies against where there is no such account.
@@ -93,10 +95,18 @@ class Accounts:
         return bool(gevent.get_hub().threadpool.apply(verify_password, (keys, password)))
 
     def _derive(self, password: str) -> dict[Hash, ScramKeys]:
-        def derived() -> dict[Hash, ScramKeys]:
-            return {hash: derive(hash, password, secrets.token_bytes(SALT_SIZE), self._iterations) for hash in HASHES}
+        def derived() -> dict[Hash, ScramKeys] | PasswordRefused:
+            try:
+                return {
+                    hash: derive(hash, password, secrets.token_bytes(SALT_SIZE), self._iterations) for hash in HASHES
+                }
+            except PasswordRefused as refused:  # raised in the thread, it would be printed as if it were a bug
+                return refused
 
-        return dict(gevent.get_hub().threadpool.apply(derived))
+        keys: dict[Hash, ScramKeys] | PasswordRefused = gevent.get_hub().threadpool.apply(derived)
+        if isinstance(keys, PasswordRefused):
+            raise keys
+        return keys
 
 
 def _secret(storage: Storage) -> bytes:

@@ -11,7 +11,8 @@ from __future__ import annotations
 import logging
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from types import TracebackType
 from typing import Any, ClassVar, Protocol, TypeVar
 
@@ -27,6 +28,9 @@ log = logging.getLogger(__name__)
 
 # With more messages than this waiting for an actor, nothing more is read from the socket that feeds it.
 CONGESTED = 200
+
+# An actor handles so many messages in one turn; then others get theirs.
+MOST_AT_ONCE = 100
 
 Handler = TypeVar("Handler", bound=Callable[..., Any])
 
@@ -54,10 +58,11 @@ class Future(pykka.Future[Any]):
             return super().get(timeout=timeout)
         except NotImplementedError:  # pykka's way to say that no hook was set
             pass
-        try:
-            return self._result.get(timeout=timeout)
-        except gevent.Timeout:
-            raise pykka.Timeout(f"{timeout} seconds") from None
+        # Not get(timeout): a gevent.Timeout of the asker's own has to be told from ours.
+        self._result.wait(timeout)
+        if not self._result.ready():
+            raise pykka.Timeout(f"{timeout} seconds")
+        return self._result.get()
 
     def set(self, value: Any = None) -> None:
         self._result.set(value)
@@ -105,26 +110,33 @@ class Inbox:
 
     def turn(self) -> None:
         """Handles what is in the mailbox; what comes meanwhile waits for the next turn."""
-        messages, self.messages = self.messages, []
+        messages = self.messages
+        self.messages = messages[MOST_AT_ONCE:]
+        del messages[MOST_AT_ONCE:]
+        try:
+            self._handle(messages)
+            if not self.messages and not self.closed:
+                self.actor.on_idle()
+        finally:
+            if self.messages:
+                greenlets.ready(self)
+            else:
+                self.scheduled = False
+
+    def _handle(self, messages: list[Any]) -> None:
         actor = self.actor
         rest = iter(messages)
         for message in rest:
             try:
                 actor.receive(message)
-            except (KeyboardInterrupt, SystemExit):
+            except KeyboardInterrupt:
                 raise
             except BaseException as crash:
                 # An escaped gevent.Timeout or GreenletExit is this actor's failure, and nobody else's.
                 actor.fail(message, list(rest), crash)
-                break
             if self.closed:
                 for late in rest:
                     actor.refuse(late)
-        if self.messages:
-            greenlets.ready(self)
-        else:
-            self.scheduled = False
-            actor.on_idle()
 
     def close(self) -> list[Any]:
         """Takes nothing more; returns what is left."""
@@ -163,11 +175,11 @@ class Actor(pykka.Actor):
         return _Stopped(self.actor_inbox)
 
     @property
-    def actor_ref(self) -> pykka.ActorRef[Any]:  # type: ignore[override]
+    def actor_ref(self) -> pykka.ActorRef[Any]:
         return pykka.ActorRef(self)
 
     @classmethod
-    def start(cls, *args: Any, **kwargs: Any) -> pykka.ActorRef[Any]:  # type: ignore[override]
+    def start(cls, *args: Any, **kwargs: Any) -> pykka.ActorRef[Any]:
         """Makes the actor. Nothing runs, and nothing else gets to run, before this returns."""
         return cls(*args, **kwargs).actor_ref
 
@@ -209,9 +221,12 @@ class Actor(pykka.Actor):
 
     def _stop(self) -> None:
         """Ends the actor after the message it is handling."""
+        if self.actor_inbox.closed:
+            return
         for message in self.actor_inbox.close():
             self.refuse(message)
-        self.on_stop()
+        with _contained("%r failed to stop", self):
+            self.on_stop()
 
     def fail(self, message: Any, rest: list[Any], crash: BaseException) -> None:
         """Handling `message` raised `crash`; `rest` came with it and has not been handled.
@@ -220,14 +235,12 @@ class Actor(pykka.Actor):
         """
         log.error("%r crashed on %r", self, message, exc_info=crash)
         left = rest + self.actor_inbox.close()
-        try:
+        if message.__class__ is Envelope:
+            _answer_dead(message)
+        with _contained("%r failed to clean up", self):
             self.on_failure(type(crash), crash, crash.__traceback__)
-        except Exception:
-            log.exception("%r failed to clean up", self)
-        try:
+        with _contained("nothing could take the place of %r", self):
             self.succeed(message, left)
-        except Exception:
-            log.exception("nothing could take the place of %r", self)
 
     def on_failure(
         self,
@@ -273,12 +286,23 @@ def _enveloped(message: Any) -> Envelope[Any]:
     return message if message.__class__ is Envelope else Envelope(message)
 
 
+@contextmanager
+def _contained(what: str, actor: Actor) -> Iterator[None]:
+    """Whatever is raised inside is logged and goes no further."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise
+    except BaseException:
+        log.exception(what, actor)
+
+
 def _answer_dead(envelope: Envelope[Any]) -> None:
     assert envelope.reply_to is not None
     if isinstance(envelope.message, _ActorStop):
         envelope.reply_to.set(None)
     else:
-        dead = pykka.ActorDeadError("stopped before handling the message")
+        dead = pykka.ActorDeadError("stopped before it had answered")
         envelope.reply_to.set_exception((pykka.ActorDeadError, dead, None))
 
 

@@ -13,12 +13,16 @@ from actors.roster import NOBODY, ROSTER, RosterItem, asked_change
 from net.xmpp.errors import StanzaError
 from net.xmpp.jid import JID
 from net.xmpp.stanza import Stanza
-from net.xmpp.xml import Element, element
+from net.xmpp.xml import element, parse
 
 if TYPE_CHECKING:
     from actors.user import Resource, User
 
 QUERY = f"{{{ROSTER}}}query"
+
+# A request that waits is kept whole (§3.1.3) if it has no more bytes, otherwise without its content: whoever fills a
+# roster with requests shall not fill memory.
+LARGEST_REQUEST = 8192
 
 
 class Contacts:
@@ -29,14 +33,13 @@ class Contacts:
 
     # -- the roster as clients see it
 
-    def get(self, iq: Stanza) -> Stanza | None:
+    def get(self, resource: Resource, iq: Stanza) -> Stanza | None:
         """A roster get (§2.2), which makes the resource an interested one.
 
         Answers with the whole roster; where the client has an earlier version, with nothing, and then with pushes of
         what has changed since (§2.6.3): those have to come behind the answer, so it is delivered here.
         """
         user = self._user
-        resource = self._asker(iq)
         resource.interested = True
         query = iq.payload
         assert query is not None
@@ -47,43 +50,34 @@ class Contacts:
             return iq.result(element(QUERY, None, *items, ver=user.roster.ver))
         user.deliver(resource, iq.result())
         for jid, item in changes:
-            user.deliver(resource, self._push(jid, item).addressed(user.full_jid(resource)))
+            user.deliver(resource, self._pushed(jid, item).addressed(user.full_jid(resource)))
         return None
 
     def set(self, iq: Stanza) -> Stanza:
-        """A roster set (§2.3, §2.4, §2.5): adds, changes or removes one contact."""
+        """A roster set (§2.3, §2.4, §2.5): adds, changes or removes one contact. Raises StanzaError."""
         user = self._user
-        self._asker(iq)
         jid, wanted = asked_change(iq.payload, user.jid)
-        before = user.roster[jid]
-        if wanted is None:
-            if not before.listed:
-                raise StanzaError("item-not-found")
-            self._remove(jid, before)
+        item = user.roster[jid]
+        if wanted is not None:
+            self._keep(jid, replace(item, name=wanted.name, groups=wanted.groups, listed=True))
+            self._push(jid)
+        elif item.listed:
+            self._keep(jid, NOBODY)
+            self._push(jid)
+            self._take_leave(jid, item)
         else:
-            self._change(jid, replace(before, name=wanted.name, groups=wanted.groups, listed=True))
+            raise StanzaError("item-not-found")
         return iq.result()
 
-    def _asker(self, iq: Stanza) -> Resource:
-        """Only the account's own resources may ask (§2.1.5, §2.3.3)."""
-        user = self._user
-        resource = user.resources.get(iq.from_.resource) if iq.from_ and iq.from_.bare == user.jid else None
-        if resource is None:
-            raise StanzaError("forbidden")
-        return resource
-
-    def _remove(self, jid: JID, item: RosterItem) -> None:
-        """§2.5.2: removing a contact ends the subscriptions in both directions."""
-        self._change(jid, NOBODY)
-        self._take_leave(jid, item)
-
     def _take_leave(self, jid: JID, item: RosterItem) -> None:
+        """§2.5.2: with a contact end the subscriptions in both directions, and the requests for them."""
+        user = self._user
         if item.seen_by_user or item.asked:
-            self._user.route(Stanza("presence", type="unsubscribe", from_=self._user.jid, to=jid))
-        if item.sees_user or item.asks:
-            self._user.route(Stanza("presence", type="unsubscribed", from_=self._user.jid, to=jid))
+            user.route(Stanza("presence", type="unsubscribe", from_=user.jid, to=jid))
         if item.sees_user:
             self._show(jid, available=False)
+        if item.sees_user or item.asks:
+            user.route(Stanza("presence", type="unsubscribed", from_=user.jid, to=jid))
 
     def take_leave_of_all(self) -> None:
         """The account goes: nobody is left with a subscription to nobody."""
@@ -111,50 +105,65 @@ class Contacts:
             after = replace(after, listed=True, approved=item.approved or not move.passes)
         elif type == "unsubscribed":
             after = replace(after, approved=False)
-        self._change(jid, after)
+        self._keep(jid, after)
+        if item.sees_user and not after.sees_user:
+            self._show(jid, available=False)  # §3.2.2: while the contact is still subscribed
         if move.passes:
             user.route(stanza.stamped(user.jid).addressed(jid))
-        if after.sees_user != item.sees_user:
-            self._show(jid, available=after.sees_user)
+        if after.shown != item.shown:
+            self._push(jid)
+        if after.sees_user and not item.sees_user:
+            self._show(jid, available=True)
 
     def receive(self, stanza: Stanza) -> None:
         """A contact asks, grants, or takes back (§3, §A.3). Raises StanzaError."""
         user = self._user
         assert stanza.from_ is not None
         jid = stanza.from_.bare
+        item = user.roster[jid]
         if jid == user.jid:
             return
-        item = user.roster[jid]
-        if stanza.type == "subscribe" and item.sees_user:
-            user.route(Stanza("presence", type="subscribed", from_=user.jid, to=jid))
+        if stanza.type == "subscribe" and (item.sees_user or item.approved):
+            self._grant(jid, item)
             return
         move = subscription.receive(item.state, stanza.type)
         if not move.passes:
             return
+        delivered = stanza.addressed(user.jid).stamped(jid)
         after = replace(item, state=move.state)
         if stanza.type == "subscribe":
-            if item.approved:
-                self._grant_in_advance(jid, after)
-                return
-            after = replace(after, request=stanza.body.decode())
-        self._change(jid, after)
-        delivered = stanza.addressed(user.jid).stamped(jid)
+            after = replace(after, request=_kept(delivered))
+        self._keep(jid, after)
+        # Before the push (§3.1.6, §3.2.3, §3.3.3), so that a client can tell why there is one.
         for resource in user.resources.values():
-            # §3.1.3: a request goes to available resources, what answers one to interested resources (§3.1.6).
             if resource.presence is not None if stanza.type == "subscribe" else resource.interested:
                 user.deliver(resource, delivered)
+        if after.shown != item.shown:
+            self._push(jid)
         if item.sees_user and not after.sees_user:
             self._show(jid, available=False)
 
-    def _grant_in_advance(self, jid: JID, asked: RosterItem) -> None:
-        """§3.4.2: the request that was approved before it came is answered, and nobody is bothered with it."""
+    def _grant(self, jid: JID, item: RosterItem) -> None:
+        """A request that needs no answer of the user's: there is the subscription already, or an approval (§3.1.3)."""
         user = self._user
-        self._change(jid, replace(asked, state=subscription.send(asked.state, "subscribed").state))
+        if not item.sees_user:
+            asking = subscription.receive(item.state, "subscribe").state
+            self._keep(jid, replace(item, state=subscription.send(asking, "subscribed").state))
+            self._push(jid)
         user.route(Stanza("presence", type="subscribed", from_=user.jid, to=jid))
         self._show(jid, available=True)
 
+    def repeat_requests(self, resource: Resource) -> None:
+        """A resource has become available: others' requests wait for it (§3.1.3), its user's may be lost (§3.1.2)."""
+        user = self._user
+        for jid, item in user.roster:
+            if item.asks:
+                user.deliver(resource, Stanza.read(parse(item.request.encode())))
+            if item.asked:
+                user.route(Stanza("presence", type="subscribe", from_=user.jid, to=jid))
+
     def _show(self, jid: JID, *, available: bool) -> None:
-        """Tells a contact of the user's available resources (§3.1.5), or that there are none any more (§3.2.1)."""
+        """Tells a contact of the user's available resources (§3.1.5), or that there are none any more (§3.2.2)."""
         user = self._user
         for resource in user.resources.values():
             if resource.presence is not None:
@@ -163,10 +172,10 @@ class Contacts:
 
     # -- changes
 
-    def _change(self, jid: JID, item: RosterItem) -> None:
-        """Stores what is known of a contact, then lets every Session know, and every interested client.
+    def _keep(self, jid: JID, item: RosterItem) -> None:
+        """Stores what is known of a contact, and lets every Session know.
 
-        Raises StanzaError resource-constraint where there is no room for one more contact.
+        Raises StanzaError resource-constraint where there is no room for one more contact, or one more request.
         """
         user = self._user
         before = user.roster[jid]
@@ -174,23 +183,34 @@ class Contacts:
             item = replace(item, request="")
         if item == before:
             return
-        if before is NOBODY and len(user.roster) >= user.domain.config.limits.roster:
-            raise StanzaError("resource-constraint", "the roster is full")
+        if not item.is_nothing and (before.is_nothing or item.listed != before.listed):
+            self._check_room(listed=item.listed)
         user.roster = user.domain.rosters.change(user.jid, user.roster, jid, item)
         for resource in user.resources.values():
             resource.session.tell(RosterChanged(user.roster))
-        if not item.listed and not before.listed:
-            return
-        push = self._push(jid, user.roster[jid] if item.listed else None)
+
+    def _check_room(self, *, listed: bool) -> None:
+        """Contacts and strangers' requests are counted apart: nobody can fill up somebody else's roster."""
+        count = sum(item.listed == listed for _, item in self._user.roster)
+        if count >= self._user.domain.config.limits.roster:
+            raise StanzaError("resource-constraint", "the roster is full")
+
+    def _push(self, jid: JID) -> None:
+        """Every interested resource is told of a contact as it is now (§2.1.6)."""
+        user = self._user
+        item = user.roster[jid]
+        push = self._pushed(jid, item if item.listed else RosterItem(version=user.roster.counter.version))
         for resource in user.resources.values():
             if resource.interested:
                 user.deliver(resource, push.addressed(user.full_jid(resource)))
 
-    def _push(self, jid: JID, item: RosterItem | None) -> Stanza:
-        """A roster push (§2.1.6); None for a contact that was removed."""
-        if item is None:
-            shown: Element = element(f"{{{ROSTER}}}item", jid=jid, subscription="remove")
-        else:
-            shown = item.xml(jid)
-        content = element("iq", None, element(QUERY, None, shown, ver=self._user.roster.ver))
-        return Stanza("iq", type="set", id=f"push-{secrets.token_hex(6)}", content=content)
+    def _pushed(self, jid: JID, item: RosterItem) -> Stanza:
+        """A roster push. It brings the client up to the version of this very change (§2.6.3)."""
+        query = element(QUERY, None, item.xml(jid), ver=self._user.roster.ver_at(item.version))
+        return Stanza("iq", type="set", id=f"push-{secrets.token_hex(6)}", content=element("iq", None, query))
+
+
+def _kept(request: Stanza) -> str:
+    if len(request.wire) > LARGEST_REQUEST:
+        request = Stanza("presence", type="subscribe", from_=request.from_, to=request.to)
+    return request.wire.decode()

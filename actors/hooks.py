@@ -10,7 +10,9 @@ from __future__ import annotations
 import importlib
 import pkgutil
 from collections.abc import Callable, Iterable, Mapping
+from functools import cached_property
 from graphlib import CycleError, TopologicalSorter
+from types import FunctionType
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, TypeVar
 
 import msgspec
@@ -27,18 +29,29 @@ if TYPE_CHECKING:
     from actors.user import Resource, User
 
 
+class XEP(NamedTuple):
+    """A specification: its number, the version of it that is implemented, its title."""
+
+    number: int
+    version: str
+    title: str
+
+
 class Feature:
     """One XEP, in one domain. The class attributes say all that others need to know about it.
 
-    `advertises`: the disco#info features of the domain; `advertises_for_accounts`: those of a bare JID. `after`: names
-    of features whose handlers come before this one's at the same moment. `Options`: a struct of options, found in the
-    configuration under `[xeps.NAME]`, NAME being the name of the file.
+    `implements`: the specifications, for docs/xeps.md. `advertises`: the disco#info features of the domain;
+    `advertises_for_accounts`: those of a bare JID. `after`: names of features whose handlers come before this one's at
+    the same moment. `requires`: names of features without which this one is left out too. `Options`: a struct of
+    options, found in the configuration under `[xeps.NAME]`, NAME being the name of the file.
     """
 
     name: ClassVar[str]
+    implements: ClassVar[tuple[XEP, ...]] = ()
     advertises: ClassVar[tuple[str, ...]] = ()
     advertises_for_accounts: ClassVar[tuple[str, ...]] = ()
     after: ClassVar[tuple[str, ...]] = ()
+    requires: ClassVar[tuple[str, ...]] = ()
     Options: ClassVar[type[msgspec.Struct] | None] = None
 
     def __init__(self, domain: Domain, options: Any) -> None:
@@ -99,48 +112,100 @@ def receptive(handler: Callable[[Any, User, Resource], None]) -> Callable[[Any, 
     return _marked(handler, "receptive")
 
 
-def describes(
-    handler: Callable[[Any, Host | User], Iterable[Element]],
-) -> Callable[[Any, Host | User], Iterable[Element]]:
-    """Somebody wants to know what the actor is: identities and forms for its disco#info (XEP-0030, XEP-0128)."""
+# What a node's handler gives: elements, or None where the node is not this feature's.
+Found = Iterable[Element] | None
+
+
+def describes(handler: Callable[[Any], Iterable[Element]]) -> Callable[[Any], Iterable[Element]]:
+    """Somebody wants to know what the domain is: more identities and forms for its disco#info (XEP-0128).
+
+    It is asked without an actor and has to say the same each time: XEP-0115 computes a hash of it, once.
+    """
     return _marked(handler, "describes")
 
 
+def describes_account(
+    handler: Callable[[Any, User], Iterable[Element]],
+) -> Callable[[Any, User], Iterable[Element]]:
+    """Somebody who may know it wants to know what the account is: more identities and forms for its disco#info."""
+    return _marked(handler, "describes_account")
+
+
+def describes_node(
+    handler: Callable[[Any, Host | User, str, JID], Found],
+) -> Callable[[Any, Host | User, str, JID], Found]:
+    """Somebody (the JID) wants to know what a node of the actor's is: all that is in its disco#info.
+
+    For a User it is asked only on behalf of those who may see the user's presence. Return None for a node that is not
+    this feature's. May raise StanzaError.
+    """
+    return _marked(handler, "describes_node")
+
+
+def lists(handler: Callable[[Any, Host | User, str, JID], Found]) -> Callable[[Any, Host | User, str, JID], Found]:
+    """Somebody (the JID) wants to know what belongs to the actor (node "") or to a node of it: its disco#items.
+
+    Otherwise as `describes_node`.
+    """
+    return _marked(handler, "lists")
+
+
 def offered(handler: Callable[[Any], Offer]) -> Callable[[Any], Offer]:
-    """The domain starts: a stream feature of this feature's own."""
+    """The first stream opens: a stream feature of this feature's own, the same for all streams of the domain."""
     return _marked(handler, "offered")
 
 
-MOMENTS = ("outbound", "inbound", "undeliverable", "receptive", "describes")
+MOMENTS = (
+    "outbound",
+    "inbound",
+    "undeliverable",
+    "receptive",
+    "describes",
+    "describes_account",
+    "describes_node",
+    "lists",
+)
 
 
 class Hooks:
-    """The features of one domain, compiled: for each moment the handlers in their order, and nothing besides."""
+    """The features of one domain, compiled: for each moment the handlers in their order, and nothing besides.
+
+    Raises ValueError where two features want to come after each other, or to answer the same request.
+    """
 
     outbound: tuple[Callable[[User, Stanza], Stanza | None], ...]
     inbound: tuple[Callable[[User, Stanza], Stanza | None], ...]
     undeliverable: tuple[Callable[[User, Stanza], bool], ...]
     receptive: tuple[Callable[[User, Resource], None], ...]
-    describes: tuple[Callable[[Host | User], Iterable[Element]], ...]
+    describes: tuple[Callable[[], Iterable[Element]], ...]
+    describes_account: tuple[Callable[[User], Iterable[Element]], ...]
+    describes_node: tuple[Callable[[Host | User, str, JID], Found], ...]
+    lists: tuple[Callable[[Host | User, str, JID], Found], ...]
 
     def __init__(self, features: Iterable[Feature]) -> None:
-        self.features = in_order(features)
+        self.features = in_order(_without_lacking(features))
         for moment in MOMENTS:
             setattr(self, moment, tuple(handler for handler, _ in self._handlers(moment)))
-        self.offers = tuple(handler() for handler, _ in self._handlers("offered"))
         self._asks: dict[tuple[type[Actor], str, str], tuple[Callable[[Any, Stanza], Stanza], bool]] = {}
         for handler, declared in self._handlers("asks"):
             for ask in declared:
                 for kind in ask.of:
-                    self._asks[kind, ask.iq_type, ask.payload] = handler, ask.own
+                    key = kind, ask.iq_type, ask.payload
+                    if key in self._asks:
+                        raise ValueError(f"two handlers for {ask.iq_type} {ask.payload} to a {kind.__name__}")
+                    self._asks[key] = handler, ask.own
+
+    @cached_property
+    def offers(self) -> tuple[Offer, ...]:
+        """The stream features of the features. Made when first wanted, by when the domain is complete."""
+        return tuple(handler() for handler, _ in self._handlers("offered"))
 
     def _handlers(self, moment: str) -> list[tuple[Any, Any]]:
         found = []
         for feature in self.features:
-            for name in vars(type(feature)):
-                handler = getattr(feature, name)
-                if callable(handler) and moment in getattr(handler, "__dict__", ()):
-                    found.append((handler, handler.__dict__[moment]))
+            for name, method in vars(type(feature)).items():
+                if isinstance(method, FunctionType) and moment in method.__dict__:
+                    found.append((getattr(feature, name), method.__dict__[moment]))
         return found
 
     def answer(self, actor: Actor, jid: JID, iq: Stanza) -> Stanza:
@@ -158,18 +223,39 @@ class Hooks:
         return answer(actor, iq)
 
 
+def _without_lacking(features: Iterable[Feature]) -> list[Feature]:
+    """The features whose requirements are all there too."""
+    left = list(features)
+    while True:
+        names = {feature.name for feature in left}
+        complete = [feature for feature in left if names.issuperset(feature.requires)]
+        if len(complete) == len(left):
+            return left
+        left = complete
+
+
 def in_order(features: Iterable[Feature]) -> list[Feature]:
     """The features, each behind those it names in `after`, otherwise by name. Raises ValueError for a cycle."""
     by_name = {feature.name: feature for feature in features}
-    graph = {name: set(feature.after) & by_name.keys() for name, feature in sorted(by_name.items())}
+    sorter = TopologicalSorter({name: by_name.keys() & feature.after for name, feature in by_name.items()})
     try:
-        return [by_name[name] for name in TopologicalSorter(graph).static_order()]
+        sorter.prepare()
     except CycleError as cycle:
         raise ValueError("features that each want to come after the other: " + ", ".join(cycle.args[1])) from None
+    ordered: list[Feature] = []
+    ready: list[str] = []
+    while sorter.is_active():
+        ready = sorted((*ready, *sorter.get_ready()))
+        ordered.append(by_name[ready[0]])
+        sorter.done(ready.pop(0))
+    return ordered
 
 
 def discover() -> Mapping[str, type[Feature]]:
-    """The feature classes by name, one for each file in `actors/xeps/`. Raises TypeError for a file without one."""
+    """The feature classes by name, one for each file in `actors/xeps/`.
+
+    Raises TypeError for a file without one, and for a feature that names another which there is not.
+    """
     from actors import xeps  # noqa: PLC0415 - the features import this file
 
     found: dict[str, type[Feature]] = {}
@@ -178,10 +264,16 @@ def discover() -> Mapping[str, type[Feature]]:
         features = [
             value
             for value in vars(importlib.import_module(full_name)).values()
-            if isinstance(value, type) and issubclass(value, Feature) and value.__module__.startswith(full_name)
+            if isinstance(value, type)
+            and issubclass(value, Feature)
+            and f"{value.__module__}.".startswith(f"{full_name}.")
         ]
         if len(features) != 1:
             raise TypeError(f"actors/xeps/{module.name}: one Feature to a file, not {len(features)}")
         features[0].name = module.name
         found[module.name] = features[0]
+    for name, feature in found.items():
+        for other in (*feature.after, *feature.requires):
+            if other not in found:
+                raise TypeError(f"actors/xeps/{name}: there is no feature {other}")
     return found

@@ -8,10 +8,12 @@ from actors.accounts import Accounts
 from actors.actor import Actor, told
 from actors.hooks import Feature, Hooks
 from actors.mailbox import Inbound
-from actors.roster import Counter, RosterItem, RosterStore
-from actors.storage import Map, Storage
+from actors.roster import RosterStore
+from actors.storage import Storage, StorageError
 from net.xmpp.errors import StanzaError
 from net.xmpp.jid import JID
+from net.xmpp.offers import SESSION
+from net.xmpp.stanza import Stanza
 
 if TYPE_CHECKING:
     from actors.config import Config
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class Domain:
-    """What the actors of one domain share. It has no mailbox and nothing in it changes.
+    """What the actors of one domain share. It has no mailbox.
 
     `name` is the prepared domain. `options` are those of the host in the configuration.
     """
@@ -35,9 +37,7 @@ class Domain:
         self.router = router
         self.clock = router.clock
         self.accounts = Accounts(self.jid, storage, iterations=config.sasl.iterations)
-        self.rosters = RosterStore(
-            storage.store("roster", Map, of=RosterItem), storage.store("roster counter", Map, of=Counter)
-        )
+        self.rosters = RosterStore(storage)
         self.hooks = Hooks(
             feature(self, getattr(config.xeps, feature_name))
             for feature_name, feature in features.items()
@@ -54,7 +54,7 @@ class Host(Actor):
         self.domain = domain
         self.jid = domain.jid
         self.state: dict[str, Any] = {}
-        self.suspect: Any = None
+        self._suspect: Inbound | None = None
 
     @told(Inbound)
     def on_inbound(self, message: Inbound) -> None:
@@ -62,23 +62,30 @@ class Host(Actor):
         router = self.domain.router
         try:
             if stanza.is_request:
-                router.route(self.domain.hooks.answer(self, self.jid, stanza))
+                router.route(self._answer_iq(stanza))
             elif stanza.kind == "message":
                 raise StanzaError("service-unavailable")
-        except StanzaError as error:
+        except (StanzaError, StorageError) as error:
             router.bounce(stanza, error)
+
+    def _answer_iq(self, iq: Stanza) -> Stanza:
+        # RFC 3921 §3: clients of its time establish a session with the domain. It does nothing.
+        if iq.type == "set" and iq.payload is not None and iq.payload.tag == f"{{{SESSION}}}session":
+            return iq.result()
+        return self.domain.hooks.answer(self, self.jid, iq)
 
     def succeed(self, message: Any, left: list[Any]) -> None:
         """Another Host takes over. The message is tried once more, then answered with an error."""
-        host = Host(self.domain)
-        self.domain.host = host.actor_inbox
-        if message is not self.suspect:
-            host.suspect = message
-            host.actor_inbox.tell(message)
-        elif isinstance(message, Inbound):
-            self.domain.router.bounce(message.stanza, StanzaError("internal-server-error"))
+        heir = Host(self.domain)
+        self.domain.host = heir.actor_inbox
+        if isinstance(message, Inbound):
+            if message is self._suspect:
+                self.domain.router.bounce(message.stanza, StanzaError("internal-server-error"))
+            else:
+                heir._suspect = message
+                heir.actor_inbox.tell(message)
         for late in left:
-            host.actor_inbox.tell(late)
+            heir.actor_inbox.tell(late)
 
     def __repr__(self) -> str:
         return f"<Host {self.jid}>"

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING
 
+from actors.storage import StorageError
 from net.xmpp import sasl
-from net.xmpp.errors import StreamError
 from net.xmpp.offers import SASL
 from net.xmpp.xml import Element, escape
 
 if TYPE_CHECKING:
     from actors.host import Domain
+
+log = logging.getLogger(__name__)
 
 AUTH = f"{{{SASL}}}auth"
 RESPONSE = f"{{{SASL}}}response"
@@ -22,65 +25,65 @@ END_POINT = "tls-server-end-point"
 class Login:
     """The exchange that is under way on a stream, and how many have failed. An organ of the Session.
 
-    `answer` waits for storage and for the thread in which passwords are verified.
+    `bindings`: the channel-binding data by type. `username` is None until a login succeeds, then a prepared localpart.
     """
 
     def __init__(self, domain: Domain, *, secured: bool, end_point: bytes | None) -> None:
         self._domain = domain
+        self._forbidden = domain.config.tls.required and not secured
         self.bindings = {END_POINT: end_point} if end_point is not None else {}
-        self.offer = sasl.Offer(domain.name, secured, self.bindings, domain.config.sasl.mechanisms)
         self.username: str | None = None
-        self.attempts = 0
+        self._offer = sasl.Offer(domain.name, secured, self.bindings, domain.config.sasl.mechanisms)
+        self._failures = 0
         self._challenge: sasl.Challenge | None = None
 
     @property
     def mechanisms(self) -> list[str]:
         """What to offer, strongest first."""
-        return self.offer.mechanisms
+        return self._offer.mechanisms
+
+    @property
+    def exhausted(self) -> bool:
+        """Whether so many exchanges have failed that no more are allowed (RFC 6120 §6.4.5)."""
+        return self._failures >= self._domain.config.limits.login_attempts
 
     def answer(self, node: Element) -> bytes:
-        """What to send back. After a success `username` is set, as a prepared localpart.
+        """What to send back to an `<auth/>`, `<response/>` or `<abort/>`.
 
-        Raises StreamError policy-violation when it has failed too often (RFC 6120 §6.4.5).
+        Waits for storage, and for the thread in which a password is verified.
         """
         try:
             reply = self._step(node)
         except sasl.SASLError as error:
-            self._challenge = None
-            self.attempts += 1
-            text = f'<text xml:lang="en">{escape(error.text)}</text>' if error.text else ""
-            failure = f'<failure xmlns="{SASL}"><{error.condition}/>{text}</failure>'.encode()
-            if self.attempts >= self._domain.config.limits.login_attempts:
-                raise TooManyAttempts(failure) from None
-            return failure
+            return self._failure(error)
+        except StorageError:
+            log.exception("a login to %s could not be decided", self._domain.name)
+            return self._failure(sasl.SASLError("temporary-auth-failure"))
         if isinstance(reply, sasl.Challenge):
             self._challenge = reply
             return f'<challenge xmlns="{SASL}">{sasl.encode(reply.data)}</challenge>'.encode()
         self.username = self._domain.accounts.jid(reply.username).local
         return f'<success xmlns="{SASL}">{sasl.encode(reply.data)}</success>'.encode()
 
+    def _failure(self, error: sasl.SASLError) -> bytes:
+        self._failures += 1
+        text = f'<text xml:lang="en">{escape(error.text)}</text>' if error.text else ""
+        return f'<failure xmlns="{SASL}"><{error.condition}/>{text}</failure>'.encode()
+
     def _step(self, node: Element) -> sasl.Challenge | sasl.Success:
         challenge, self._challenge = self._challenge, None
+        if self._forbidden:
+            raise sasl.SASLError("encryption-required")
         if node.tag == ABORT:
             raise sasl.SASLError("aborted")
+        if (node.tag == AUTH) == (challenge is not None):
+            # An exchange that is dropped for another one counts as failed, or there could be any number of them.
+            raise sasl.SASLError("malformed-request", "Every challenge is responded to, and nothing else is.")
         data = sasl.decode(node.text)
-        if node.tag == AUTH:
-            reply = self.offer.begin(node.get("mechanism"), data)
-        elif challenge is not None:
-            reply = challenge.step(data)
-        else:
-            raise sasl.SASLError("malformed-request", "There is no challenge to respond to.")
+        reply = challenge.step(data) if challenge is not None else self._offer.begin(node.get("mechanism"), data)
         accounts = self._domain.accounts
         if isinstance(reply, sasl.Lookup):
             return reply.supply(accounts.keys(reply.username, reply.hash))
         if isinstance(reply, sasl.VerifyPassword):
             return reply.supply(verified=accounts.verify(reply.username, reply.password))
         return reply
-
-
-class TooManyAttempts(StreamError):
-    """Login has failed too often. `failure` is still to be sent."""
-
-    def __init__(self, failure: bytes) -> None:
-        super().__init__("policy-violation", "too many failed logins")
-        self.failure = failure

@@ -25,9 +25,10 @@ class Message(msgspec.Struct, frozen=True):
 
 
 class Deliver(Message, frozen=True):
-    """From its User: write this stanza to the client."""
+    """From its User: write this stanza to the client. `shared`: other clients of the user's are given it as well."""
 
     stanza: Stanza
+    shared: bool = False
 
 
 class Bound(Message, frozen=True):
@@ -50,7 +51,7 @@ class RosterChanged(Message, frozen=True):
 
 
 class Reattach(Message, frozen=True):
-    """From a User that was started again after a crash: introduce yourself to it with `Attach`."""
+    """From a User that takes the place of one that has crashed: its mailbox. It knows the resources already."""
 
     user: Inbox
 
@@ -79,16 +80,6 @@ class Bind(Message, frozen=True):
     resource: str
 
 
-class Attach(Message, frozen=True):
-    """From a Session whose User was started again: what the User has to know about it."""
-
-    session: Inbox
-    resource: str
-    presence: Stanza | None
-    priority: int
-    interested: bool
-
-
 class Unbind(Message, frozen=True):
     """From a Session that has closed."""
 
@@ -107,6 +98,7 @@ class Returned(Message, frozen=True):
     """From a Session that had closed when it was to deliver this."""
 
     stanza: Stanza
+    shared: bool = False
 
 
 class Remove(Message, frozen=True):

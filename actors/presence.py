@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from actors.contacts import Contacts
 from actors.subscription import TYPES
 from net.xmpp.errors import StanzaError
+from net.xmpp.jid import JID
 from net.xmpp.stanza import Stanza
 
 if TYPE_CHECKING:
     from actors.user import Resource, User
+
+_INTEGER = re.compile("[+-]?[0-9]{1,3}")
 
 TO_SOMEBODY = frozenset(("probe", "error", *TYPES))
 
@@ -25,9 +29,8 @@ def priority(presence: Stanza) -> int:
     found = [child for child in presence if child.tag == "priority"]
     if not found:
         return 0
-    text = (found[0].text or "").strip()
-    digits = text.removeprefix("-").removeprefix("+")
-    if len(found) > 1 or len(digits) > 3 or not (digits.isascii() and digits.isdigit()) or not -128 <= int(text) <= 127:
+    text = "".join(found[0].itertext()).strip()
+    if len(found) > 1 or not _INTEGER.fullmatch(text) or not -128 <= int(text) <= 127:
         raise StanzaError("bad-request", "a priority is one integer from -128 to 127")
     return int(text)
 
@@ -80,9 +83,7 @@ class Presence:
         for contact, item in user.roster:
             if item.seen_by_user:
                 user.route(Stanza("presence", type="probe", from_=user.full_jid(resource), to=contact))
-            if item.asks:
-                request = Stanza("presence", type="subscribe", from_=contact, to=user.jid, body=item.request.encode())
-                user.deliver(resource, request)
+        self._contacts.repeat_requests(resource)
 
     def gone(self, resource: Resource, stanza: Stanza | None = None) -> None:
         """A resource is not available any more; `stanza` is how it said so, None if it could not (§4.5)."""
@@ -90,17 +91,21 @@ class Presence:
         if stanza is None:
             stanza = Stanza("presence", type="unavailable", from_=user.full_jid(resource))
         was_available = resource.presence is not None
-        directed = resource.directed
-        resource.presence, resource.priority, resource.directed = None, 0, frozenset()
         if was_available:
             self._broadcast(stanza)
+        directed = resource.directed
+        resource.presence, resource.priority, resource.directed = None, 0, set()
         # §4.6.3: whoever was told without being subscribed is told this too.
-        for contact in directed:
-            if not (was_available and user.roster[contact.bare].sees_user):
-                user.route(stanza.addressed(contact))
+        for entity in directed:
+            if not (was_available and self._is_shown_to(entity.bare)):
+                user.route(stanza.addressed(entity))
+
+    def _is_shown_to(self, jid: JID) -> bool:
+        """Whether this bare JID is subscribed to the user's presence, as the user is (§4.2.2)."""
+        return jid == self._user.jid or self._user.roster[jid].sees_user
 
     def _broadcast(self, stanza: Stanza) -> None:
-        """To whoever is subscribed, and to all of the user's available resources, the sender's too (§4.2.2)."""
+        """To whoever is subscribed, and to all of the user's available resources, the sender's too (§4.2.2, §4.5.2)."""
         user = self._user
         for contact, item in user.roster:
             if item.sees_user:
@@ -115,11 +120,11 @@ class Presence:
         to = stanza.to
         assert to is not None
         if stanza.type:
-            resource.directed -= {to}
-        elif to.bare != self._user.jid:
+            resource.directed.discard(to)
+        elif to not in resource.directed:
             if len(resource.directed) >= self._user.domain.config.limits.roster:
                 raise StanzaError("resource-constraint", "presence has been directed to too many")
-            resource.directed |= {to}
+            resource.directed.add(to)
         self._user.route(stanza)
 
     # -- from others
@@ -142,14 +147,15 @@ class Presence:
                     user.deliver(resource, stanza)
 
     def _answer_probe(self, probe: Stanza) -> None:
-        """Whoever is subscribed learns of every available resource; others, that they are not (§4.3.2)."""
+        """§4.3.2: a subscriber learns of every available resource, or the one asked for; others, that they are none."""
         user = self._user
-        prober = probe.from_
-        assert prober is not None
-        item = user.roster[prober.bare]
-        if item.sees_user or prober.bare == user.jid:
-            available = [resource.presence for resource in user.resources.values() if resource.presence is not None]
-            for presence in available or [Stanza("presence", type="unavailable", from_=user.jid)]:
+        prober, probed = probe.from_, probe.to
+        assert prober is not None and probed is not None
+        if self._is_shown_to(prober.bare):
+            asked = (r for name, r in user.resources.items() if probed.resource in ("", name))
+            available = [resource.presence for resource in asked if resource.presence is not None]
+            for presence in available or [Stanza("presence", type="unavailable", from_=probed)]:
                 user.route(presence.addressed(prober))
-        elif not item.asks:
+        elif not user.roster[prober.bare].asks:
+            # One who waits for an answer would take this for it.
             user.route(Stanza("presence", type="unsubscribed", from_=user.jid, to=prober.bare))

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Iterator, Mapping
-from types import MappingProxyType
 
 import msgspec
+from msgspec.structs import replace
 
 from actors import subscription
-from actors.storage import Map
+from actors.storage import Map, Storage
 from net.xmpp.errors import StanzaError
 from net.xmpp.jid import JID, JIDMalformed
 from net.xmpp.xml import Element, element
@@ -28,10 +28,10 @@ REMEMBERED = 100
 
 
 class RosterItem(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One contact. `state` is one of `subscription.STATES`; `request` the content of a subscription request that waits.
+    """One contact. `state` is one of `subscription.STATES`. `request` is what came of the contact's while it waits.
 
-    An item that is not `listed` has never been in the user's roster: somebody's request, or a pre-approval kept apart.
-    `version` numbers the change that made it so.
+    An item that is not `listed` is not in the user's roster: all there is of it is somebody's request (§3.1.3).
+    `approved`: a request is granted before it comes (§3.4). `version` numbers the change that made the item so.
     """
 
     state: str = subscription.NONE
@@ -55,26 +55,33 @@ class RosterItem(msgspec.Struct, frozen=True, omit_defaults=True):
     @property
     def seen_by_user(self) -> bool:
         """Whether the user is subscribed to the contact's presence."""
-        return self.state in (subscription.TO, subscription.TO_IN, subscription.BOTH)
+        return self.state in subscription.HELD
 
     @property
     def asked(self) -> bool:
         """Whether the user's own request waits for an answer."""
-        return self.state in (subscription.NONE_OUT, subscription.NONE_OUT_IN, subscription.FROM_OUT)
+        return self.state in subscription.ASKED
 
     @property
     def asks(self) -> bool:
         """Whether the contact's request waits for an answer."""
-        return self.state in (subscription.NONE_IN, subscription.NONE_OUT_IN, subscription.TO_IN)
+        return self.state in subscription.ASKS
 
     @property
     def is_nothing(self) -> bool:
         """Whether there is nothing to remember about this contact."""
-        return not self.listed and not self.approved and self.state == subscription.NONE
+        return not self.listed and self.state == subscription.NONE
+
+    @property
+    def shown(self) -> tuple[object, ...] | None:
+        """What clients see of it; None when it is not in the roster."""
+        return (self.name, self.groups, self.subscription, self.asked, self.approved) if self.listed else None
 
     def xml(self, jid: JID) -> Element:
-        """The <item/> of a roster result or push (§2.1.2)."""
-        item = element(f"{{{ROSTER}}}item", jid=jid, subscription=self.subscription)
+        """The <item/> of a roster result or push (§2.1.2); for one that is not listed, that it has been removed."""
+        item = element(f"{{{ROSTER}}}item", jid=jid, subscription=self.subscription if self.listed else "remove")
+        if not self.listed:
+            return item
         if self.name:
             item.set("name", self.name)
         if self.asked:
@@ -89,22 +96,28 @@ class RosterItem(msgspec.Struct, frozen=True, omit_defaults=True):
 NOBODY = RosterItem()
 
 
-class Roster:
-    """A user's contacts by bare JID, at one moment.
+class Counter(msgspec.Struct, frozen=True):
+    """How the versions of one roster are counted (§2.6).
 
-    `version` is the number of the last change; `removed` the contacts taken out of late with the version of that, so
-    that a client with an old roster can be told (§2.6.3). `epoch` tells this counting from one that began anew.
+    `version` is the number of the last change. `removed`: the contacts taken out of late, each with the number of that
+    change, so that a client with an old roster can be told; those removed up to `forgotten` are not known any more.
+    `epoch` tells this counting from one that began anew.
     """
 
-    __slots__ = ("_items", "epoch", "removed", "version")
+    version: int
+    epoch: str
+    removed: dict[str, int]
+    forgotten: int = 0
 
-    def __init__(
-        self, items: Mapping[JID, RosterItem], *, version: int = 0, epoch: str = "", removed: Mapping[JID, int]
-    ) -> None:
+
+class Roster:
+    """A user's contacts by bare JID, at one moment."""
+
+    __slots__ = ("_items", "counter")
+
+    def __init__(self, items: Mapping[JID, RosterItem], counter: Counter) -> None:
         self._items = items
-        self.version = version
-        self.epoch = epoch
-        self.removed = removed
+        self.counter = counter
 
     def __getitem__(self, jid: JID) -> RosterItem:
         """What is known of this bare JID; `NOBODY` when nothing is."""
@@ -120,74 +133,78 @@ class Roster:
     @property
     def listed(self) -> Mapping[JID, RosterItem]:
         """The contacts that the user sees."""
-        return MappingProxyType({jid: item for jid, item in self._items.items() if item.listed})
+        return {jid: item for jid, item in self._items.items() if item.listed}
 
     @property
     def ver(self) -> str:
         """The version as clients keep it (§2.6.1)."""
-        return f"{self.epoch}.{self.version}"
+        return self.ver_at(self.counter.version)
 
-    def since(self, ver: str) -> list[tuple[JID, RosterItem | None]] | None:
-        """The changes since a client's version, oldest first, None for a removed contact.
+    def ver_at(self, version: int) -> str:
+        """The version that a client has once it knows of all changes up to this number."""
+        return f"{self.counter.epoch}.{version}"
 
-        None as a whole when it is not known what has changed since.
+    def since(self, ver: str) -> list[tuple[JID, RosterItem]] | None:
+        """The contacts as they are that have changed since a client's version, oldest change first (§2.6.3).
+
+        One that was removed is not `listed`. None as a whole when it is not known what has changed since.
         """
+        counter = self.counter
         epoch, _, number = ver.rpartition(".")
-        if epoch != self.epoch or not (number.isascii() and number.isdigit()) or len(number) > 18:
+        if epoch != counter.epoch or not (number.isascii() and number.isdigit()) or len(number) > 18:
             return None
         seen = int(number)
-        forgotten = min(self.removed.values(), default=0) if len(self.removed) >= REMEMBERED else 0
-        if not forgotten <= seen <= self.version:
+        if not counter.forgotten <= seen <= counter.version:
             return None
-        changed = [(item.version, jid, item) for jid, item in self._items.items() if item.listed]
-        gone = [(version, jid, None) for jid, version in self.removed.items()]
-        later = [entry for entry in (*changed, *gone) if entry[0] > seen]
-        return [(jid, item) for _, jid, item in sorted(later, key=lambda entry: entry[0])]
+        later = [(jid, item) for jid, item in self._items.items() if item.listed and item.version > seen]
+        for jid, version in counter.removed.items():
+            if version > seen:
+                later.append((JID.parse(jid), RosterItem(version=version)))
+        return sorted(later, key=lambda entry: entry[1].version)
+
+    def changed(self, jid: JID, item: RosterItem) -> Roster:
+        """The same with what is known of `jid` replaced by `item`, as one more version."""
+        counter = self.counter
+        version = counter.version + 1
+        items = {**self._items, jid: replace(item, version=version)}
+        if item.is_nothing:
+            del items[jid]
+        removed = dict(counter.removed)
+        forgotten = counter.forgotten
+        if item.listed:
+            removed.pop(jid, None)
+        elif self[jid].listed:
+            removed[jid] = version
+            if len(removed) > REMEMBERED:
+                forgotten = removed.pop(min(removed, key=removed.__getitem__))
+        return Roster(items, Counter(version, counter.epoch, removed, forgotten))
+
+
+class Kept(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What is stored under one key: an item under its JID, the counter under ""."""
+
+    item: RosterItem = NOBODY
+    counter: Counter | None = None
 
 
 class RosterStore:
-    """Rosters as they sleep: an item for each contact, and one under "" for the counting."""
+    """Rosters as they sleep. What belongs to one change is stored together or not at all."""
 
-    def __init__(self, items: Map[RosterItem], counters: Map[Counter]) -> None:
-        self._items = items
-        self._counters = counters
+    def __init__(self, storage: Storage) -> None:
+        self._kept = storage.store("roster", Map, of=Kept)
 
     def load(self, owner: JID) -> Roster:
         """The roster of a user; an empty one if there is none."""
-        counter = self._counters.get(owner, "")
-        if counter is None:
-            return Roster({}, epoch=secrets.token_hex(4), removed={})
-        items = {JID.parse(key): item for key, item in self._items.items(owner).items()}
-        removed = {JID.parse(key): version for key, version in counter.removed.items()}
-        return Roster(items, version=counter.version, epoch=counter.epoch, removed=removed)
+        kept = self._kept.items(owner)
+        counter = kept.pop("", Kept()).counter or Counter(0, secrets.token_hex(4), {})
+        return Roster({JID.parse(key): row.item for key, row in kept.items()}, counter)
 
     def change(self, owner: JID, roster: Roster, jid: JID, item: RosterItem) -> Roster:
         """The roster with what is known of `jid` replaced by `item`; returns when that is stored."""
-        before = roster[jid]
-        item = msgspec.structs.replace(item, version=roster.version + 1)
-        items = dict(roster)
-        if item.is_nothing:
-            items.pop(jid, None)
-        else:
-            items[jid] = item
-        removed = {known: version for known, version in roster.removed.items() if known != jid}
-        if before.listed and not item.listed:
-            removed[jid] = item.version
-            for oldest in sorted(removed, key=removed.__getitem__)[:-REMEMBERED]:
-                del removed[oldest]
-        after = Roster(items, version=item.version, epoch=roster.epoch, removed=removed)
-        # The counter goes first: a version that was counted but never used does no harm, one used twice would.
-        self._counters.put(owner, "", Counter(after.version, after.epoch, {str(k): v for k, v in removed.items()}))
-        self._items.put(owner, jid, None if item.is_nothing else item)
+        after = roster.changed(jid, item)
+        row = None if item.is_nothing else Kept(item=after[jid])
+        self._kept.change(owner, {"": Kept(counter=after.counter), jid: row})
         return after
-
-
-class Counter(msgspec.Struct, frozen=True):
-    """How far the versions of one roster have been counted, and which contacts are gone since when."""
-
-    version: int
-    epoch: str
-    removed: dict[str, int]
 
 
 def asked_change(query: Element | None, owner: JID) -> tuple[JID, RosterItem | None]:

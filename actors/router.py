@@ -6,18 +6,22 @@ started twice.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from actors.actor import Clock, Inbox
-from actors.mailbox import Attach, Close, Inbound, Outbound, Reattach, Sleep
+from actors.mailbox import Inbound, Sleep
+from actors.storage import StorageError
 from actors.user import User
-from net.xmpp.errors import StanzaError, StreamError
+from net.xmpp.errors import StanzaError
 from net.xmpp.jid import JID
 from net.xmpp.stanza import Stanza
 
 if TYPE_CHECKING:
     from actors.host import Domain
+
+log = logging.getLogger(__name__)
 
 # A User that has had nothing to do for one to two times as many seconds leaves memory.
 DROWSE = 15.0
@@ -33,6 +37,7 @@ class Router:
         self._domains: dict[str, Domain] = {}
         self._users: dict[JID, Inbox] = {}
         self._drowsy: set[Inbox] = set()
+        self._drowsier: set[Inbox] = set()
         self._sweeping = False
 
     def add(self, domain: Domain) -> None:
@@ -69,11 +74,17 @@ class Router:
         inbox = self.user(to.bare) if to.local else domain.host
         if len(inbox.messages) < self._mailbox:
             inbox.tell(Inbound(stanza))
-        elif stanza.from_ is not None and stanza.from_.bare != to.bare:
+        else:
             self.bounce(stanza, StanzaError("resource-constraint", "too much is waiting for the recipient"))
 
-    def bounce(self, stanza: Stanza, error: StanzaError) -> None:
-        """Answers the stanza with an error; silently drops what may not be answered (RFC 6120 §8.3.1)."""
+    def bounce(self, stanza: Stanza, error: StanzaError | StorageError) -> None:
+        """Answers the stanza with an error; silently drops what may not be answered (RFC 6120 §8.3.1).
+
+        An error of the storage's is logged, and shown as internal-server-error.
+        """
+        if isinstance(error, StorageError):
+            log.error("%r could not be handled: %s", stanza, error)
+            error = StanzaError("internal-server-error")
         if stanza.answerable and stanza.from_ is not None and stanza.from_.domain in self._domains:
             self.route(stanza.error(error))
 
@@ -82,46 +93,33 @@ class Router:
     def user(self, jid: JID) -> Inbox:
         """The mailbox of the User of this bare JID of a served domain, who is woken if need be."""
         inbox = self._users.get(jid)
-        if inbox is None:
+        if inbox is None or inbox.closed:
             inbox = self._users[jid] = User(self._domains[jid.domain], jid).actor_inbox
         return inbox
 
-    def restart(self, crashed: User, message: Any, left: list[Any]) -> None:
-        """Starts a User again that crashed on `message`; its Sessions re-attach, and what was `left` is kept for it.
+    def place(self, jid: JID, user: Inbox) -> None:
+        """Puts this User in the place of one that has crashed."""
+        self._users[jid] = user
 
-        The message is tried once more. If it crashes its actor a second time, it is answered with an error instead.
-        """
-        user = User(crashed.domain, crashed.jid)
-        self._users[crashed.jid] = user.actor_inbox
-        sessions = crashed.attached
-        user.expect(sessions)
-        for session in sessions:
-            session.tell(Reattach(user.actor_inbox))
-        if message is not crashed.suspect:
-            user.suspect = message
-            user.actor_inbox.tell(message)
-        elif isinstance(message, Inbound | Outbound):
-            self.bounce(message.stanza, StanzaError("internal-server-error"))
-        elif isinstance(message, Attach):
-            message.session.tell(Close(StreamError("internal-server-error")))
-        for late in left:
-            user.actor_inbox.tell(late)
+    def asleep(self, jid: JID, user: Inbox) -> None:
+        """This User leaves memory."""
+        if self._users.get(jid) is user:
+            del self._users[jid]
 
     def drowsy(self, user: Inbox) -> None:
-        """A User has nothing to do: after a while it is told so."""
+        """A User has nothing to do: after a while without a word to it, it is told so."""
+        self._drowsier.discard(user)
         self._drowsy.add(user)
-        if not self._sweeping:
+        self._sweep_later()
+
+    def _sweep_later(self) -> None:
+        if not self._sweeping and (self._drowsy or self._drowsier):
             self._sweeping = True
             self.clock.after(DROWSE, self._sweep)
 
     def _sweep(self) -> None:
-        drowsy, self._drowsy = self._drowsy, set()
-        for user in drowsy:
+        sleepy, self._drowsier, self._drowsy = self._drowsier, self._drowsy, set()
+        for user in sleepy:
             user.tell(Sleep())
         self._sweeping = False
-
-    def asleep(self, user: User) -> None:
-        """A User leaves memory."""
-        self._drowsy.discard(user.actor_inbox)
-        if self._users.get(user.jid) is user.actor_inbox:
-            del self._users[user.jid]
+        self._sweep_later()

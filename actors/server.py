@@ -1,4 +1,4 @@
-"""The server: builds storage, domains and listeners, starts them in order and stops them in reverse."""
+"""The server: builds storage, domains, listeners and admin socket, starts them in order and stops them in reverse."""
 
 from __future__ import annotations
 
@@ -8,11 +8,13 @@ import signal
 import socket
 import sys
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import gevent
 from gevent.event import Event
 
+from actors import commands
 from actors.actor import Clock, WallClock
 from actors.config import Address, Config, load
 from actors.hooks import Feature, discover
@@ -20,8 +22,9 @@ from actors.host import Domain
 from actors.mailbox import Close
 from actors.router import Router
 from actors.session import Session
-from actors.storage import Storage, StorageError, open_storage
+from actors.storage import StorageError, open_storage
 from net.connection import Connection, Timeouts
+from net.control import Claim, Claimed, Control
 from net.greenlets import greenlets
 from net.listener import Listener
 from net.tls import Identities, Identity, TLSError, self_signed
@@ -29,6 +32,10 @@ from net.xmpp.errors import StreamError
 from net.xmpp.stream import Limits
 
 log = logging.getLogger(__name__)
+
+
+# The file name of the admin socket, in the data folder.
+CONTROL = "control.sock"
 
 
 class CannotStart(Exception):
@@ -41,7 +48,11 @@ def configure(path: Path | None, sets: Sequence[str]) -> Config:
 
 
 class Server:
-    """One server of this configuration. `start` and `stop` once each. Raises CannotStart."""
+    """One server of this configuration. `start` and `stop` once each. Raises CannotStart.
+
+    Before `start` it has storage, domains and all their actors, and nobody to talk to. It has its data folder to itself
+    from when it opens a file there: from the beginning, or with storage in memory from `start`.
+    """
 
     def __init__(self, config: Config, *, clock: Clock | None = None) -> None:
         self.config = config
@@ -49,34 +60,62 @@ class Server:
         self.listeners: dict[str, list[Listener]] = {}
         self.stopping = Event()
         self.started = self.router.clock.now()
-        self.storage = self._open_storage()
+        self._control: Control | None = None
+        self._claim: Claim | None = None
+        if config.storage.url != "memory:":
+            self._claim_folder()
         features: dict[str, type[Feature]] = dict(discover())
-        for name in config.hosts:
-            self.router.add(Domain(name, config, self.storage, self.router, features))
-
-    def _open_storage(self) -> Storage:
         try:
-            self.config.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-            return open_storage(self.config.storage.url)
-        except (OSError, StorageError) as error:
-            raise CannotStart(f"storage {self.config.storage.url}: {error}") from error
+            self.storage = open_storage(config.storage.url)
+            for name in config.hosts:
+                self.router.add(Domain(name, config, self.storage, self.router, features))
+        except StorageError as error:
+            self._release_folder()
+            raise CannotStart(f"storage {config.storage.url}: {error}") from error
+
+    def _claim_folder(self) -> None:
+        folder = self.config.data_dir
+        if self._claim is None:
+            try:
+                folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+                self._claim = Claim(folder)
+            except Claimed:
+                raise CannotStart(f"another server is running in {folder}") from None
+            except OSError as error:
+                raise CannotStart(f"data_dir {folder}: {error.strerror}") from error
+
+    def _release_folder(self) -> None:
+        if self._claim is not None:
+            self._claim.release()
+            self._claim = None
 
     # -- start
 
     def start(self) -> None:
-        """Begins to listen."""
-        self._identities = Identities(self._identity())
+        """Begins to listen, and to take commands. A server that cannot has stopped."""
         try:
+            self._claim_folder()
+            self._identities = Identities(self._identity())
             for name, addresses, direct_tls in (
                 ("c2s", self.config.listen.c2s, False),
                 ("c2s_tls", self.config.listen.c2s_tls, True),
             ):
-                self.listeners[name] = [self._listener(name, address, direct_tls) for address in addresses]
+                self.listeners[name] = []
+                for address in addresses:
+                    self._listen(name, address, direct_tls)
+            self._control = self._open_control()
         except CannotStart:
-            self._stop_listening()
+            self.stop()
             raise
         for listener in self._all_listeners():
             listener.start()
+
+    def _open_control(self) -> Control:
+        path = self.config.data_dir / CONTROL
+        try:
+            return Control(path, partial(commands.run, self))
+        except OSError as error:
+            raise CannotStart(f"{path}: {error.strerror or error}") from error
 
     def _identity(self) -> Identity:
         tls = self.config.tls
@@ -94,12 +133,12 @@ class Server:
             log.warning("%s has expired on %s", certificate, identity.not_after)
         return identity
 
-    def _listener(self, name: str, address: Address, direct_tls: bool) -> Listener:
+    def _listen(self, name: str, address: Address, direct_tls: bool) -> None:
         def accept(sock: socket.socket, peer: str) -> None:
             self._accept(sock, peer, direct_tls)
 
         try:
-            return Listener(address.host, address.port, accept)
+            self.listeners[name].append(Listener(address.host, address.port, accept))
         except OSError as error:
             raise CannotStart(f"listen.{name}: {address}: {error.strerror or error}") from error
 
@@ -121,16 +160,22 @@ class Server:
     # -- stop
 
     def stop(self) -> None:
-        """Stops accepting, says goodbye to every client, lets what is under way end, and stores; within the bound."""
+        """Stops accepting, says goodbye to every client, lets what is under way end, and stores; within the bound.
+
+        The admin socket goes last: until then nobody may take this server for one that has gone.
+        """
         self._stop_listening()
         with gevent.Timeout(self.config.limits.stop_seconds, False):
             for session in list(self.router.sessions):
                 session.tell(Close(StreamError("system-shutdown")))
-            while self.router.sessions or not greenlets.idle:
+            while self.router.sessions or Connection.count or not greenlets.idle:
                 gevent.sleep(0.01)
         if self.router.sessions:
             log.warning("%d sessions did not end in time", len(self.router.sessions))
         self.storage.close()
+        if self._control is not None:
+            self._control.stop()
+        self._release_folder()
 
     def _stop_listening(self) -> None:
         for listener in self._all_listeners():

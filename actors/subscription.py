@@ -67,14 +67,21 @@ RECEIVED = {
     },
 }
 
-# Requests and their cancelling are always routed; a grant only where somebody asked for it or has it (§A.2.3, §A.2.4).
+# Asking and ending are always routed; granting and taking back only where that changes something (§A.2.3, §A.2.4).
 ALWAYS_ROUTED = frozenset(("subscribe", "unsubscribe"))
 
 # Where "subscribed" answers no request, it is kept as pre-approval (§3.4).
 PREAPPROVABLE = frozenset((NONE, NONE_OUT, TO))
 
-# A request from somebody who has the subscription already is answered by the server (§3.1.3).
+# Where the contact sees the user's presence; a request from there is answered by the server (§3.1.3).
 GRANTED = frozenset((FROM, FROM_OUT, BOTH))
+
+# Where the user sees the contact's.
+HELD = frozenset((TO, TO_IN, BOTH))
+
+# Where the user's own request waits for an answer, and where the contact's does.
+ASKED = frozenset((NONE_OUT, NONE_OUT_IN, FROM_OUT))
+ASKS = frozenset((NONE_IN, NONE_OUT_IN, TO_IN))
 
 
 class Move(NamedTuple):

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from actors.actor import Actor, Inbox, told
 from actors.contacts import QUERY, Contacts
 from actors.delivery import Fate, recipients
 from actors.mailbox import (
-    Attach,
     Bind,
     BindRefused,
     Bound,
@@ -19,7 +18,9 @@ from actors.mailbox import (
     Inbound,
     Kick,
     ListSessions,
+    Message,
     Outbound,
+    Reattach,
     Released,
     Remove,
     Returned,
@@ -27,6 +28,7 @@ from actors.mailbox import (
     Unbind,
 )
 from actors.presence import Presence
+from actors.storage import StorageError
 from net.xmpp.errors import StanzaError, StreamError
 from net.xmpp.jid import JID
 from net.xmpp.offers import SESSION
@@ -48,7 +50,7 @@ class Resource:
         self.presence: Stanza | None = None
         self.priority = 0
         self.interested = False
-        self.directed: frozenset[JID] = frozenset()
+        self.directed: set[JID] = set()
 
     @property
     def receptive(self) -> bool:
@@ -70,10 +72,8 @@ class User(Actor):
         self.contacts = Contacts(self)
         self.presence = Presence(self, self.contacts)
         self.state: dict[str, Any] = {}
-        self.suspect: Any = None
+        self._suspect: Message | None = None
         self._sleepy = False
-        self._expected: set[Inbox] = set()
-        self._deferred: list[Any] = []
 
     exists: bool
     roster: Roster
@@ -89,15 +89,9 @@ class User(Actor):
         """Sends a stanza on its way; whoever it is addressed to."""
         self.domain.router.route(stanza)
 
-    def deliver(self, resource: Resource, stanza: Stanza) -> None:
-        """Gives a stanza to one of the user's own clients."""
-        resource.session.tell(Deliver(stanza))
-
-    def receive(self, message: Any) -> Any:
-        if self._expected and message.__class__ not in (Attach, Unbind):
-            self._deferred.append(message)
-            return None
-        return super().receive(message)
+    def deliver(self, resource: Resource, stanza: Stanza, *, shared: bool = False) -> None:
+        """Gives a stanza to one of the user's own clients. `shared`: others get it too."""
+        resource.session.tell(Deliver(stanza, shared))
 
     # -- Sessions come and go
 
@@ -139,36 +133,10 @@ class User(Actor):
         if holder is not None and holder.session is message.session:
             self._lose(holder)
         message.session.tell(Released())
-        self._arrived(message.session)
 
     def _lose(self, resource: Resource) -> None:
         del self.resources[resource.name]
         self.presence.gone(resource)
-
-    def expect(self, sessions: Iterable[Inbox]) -> None:
-        """After a crash: these are about to attach; everything else waits until they have."""
-        self._expected = set(sessions)
-
-    @told(Attach)
-    def on_attach(self, message: Attach) -> None:
-        if message.resource:
-            resource = self.resources[message.resource] = Resource(message.resource, message.session)
-            resource.presence, resource.priority = message.presence, message.priority
-            resource.interested = message.interested
-        self._arrived(message.session)
-
-    def _arrived(self, session: Inbox) -> None:
-        if self._expected:
-            self._expected.discard(session)
-            if not self._expected:
-                deferred, self._deferred = self._deferred, []
-                for late in deferred:
-                    self.actor_inbox.tell(late)
-
-    @property
-    def attached(self) -> list[Inbox]:
-        """The Sessions of this user."""
-        return [*{*self._expected, *(resource.session for resource in self.resources.values())}]
 
     # -- stanzas
 
@@ -189,7 +157,7 @@ class User(Actor):
                 self.presence.send(resource, stanza)
             else:
                 self.route(stanza)
-        except StanzaError as error:
+        except (StanzaError, StorageError) as error:
             self.domain.router.bounce(message.stanza, error)
 
     @told(Inbound)
@@ -211,7 +179,7 @@ class User(Actor):
                 self.presence.receive(stanza)
             else:
                 self._take_iq(stanza)
-        except StanzaError as error:
+        except (StanzaError, StorageError) as error:
             self.domain.router.bounce(message.stanza, error)
 
     def _nobody(self, stanza: Stanza) -> None:
@@ -225,7 +193,7 @@ class User(Actor):
         takers = recipients(stanza, self.resources)
         if isinstance(takers, list):
             for resource in takers:
-                self.deliver(resource, stanza)
+                self.deliver(resource, stanza, shared=len(takers) > 1)
         elif takers is Fate.KEEP:
             if not any(handler(self, stanza) for handler in self.domain.hooks.undeliverable):
                 raise StanzaError("service-unavailable")
@@ -242,48 +210,110 @@ class User(Actor):
             elif stanza.is_request:
                 raise StanzaError("service-unavailable")
         elif stanza.is_request:
-            payload = stanza.payload
-            own = ANSWERS.get((stanza.type, payload.tag)) if payload is not None else None
-            answer = own(self, stanza) if own else self.domain.hooks.answer(self, self.jid, stanza)
+            answer = self._answer_iq(stanza)
             if answer is not None:
                 self.route(answer)
+
+    def _answer_iq(self, iq: Stanza) -> Stanza | None:
+        """What the account answers; None if that has been delivered already. Raises StanzaError."""
+        payload = iq.payload
+        answer = ANSWERS.get((iq.type, payload.tag)) if payload is not None else None
+        if answer is None:
+            return self.domain.hooks.answer(self, self.jid, iq)
+        asker = self.resources.get(iq.from_.resource) if iq.from_ and iq.from_.bare == self.jid else None
+        if asker is None:
+            raise StanzaError("forbidden")  # §2.3.3
+        return answer(self, asker, iq)
 
     @told(Returned)
     def on_returned(self, message: Returned) -> None:
         """Nothing was written to the client: a message finds another way, a request its answer."""
         stanza = message.stanza
-        if stanza.kind == "message":
-            self.actor_inbox.tell(Inbound(stanza.addressed(self.jid)))
-        elif stanza.is_request:
-            self.domain.router.bounce(stanza, StanzaError("service-unavailable"))
+        try:
+            if stanza.kind == "message":
+                # While one of those is there who got it too, it has not been lost.
+                if not (message.shared and any(resource.receptive for resource in self.resources.values())):
+                    self._take_message(stanza)
+            elif stanza.is_request:
+                raise StanzaError("service-unavailable")
+        except (StanzaError, StorageError) as error:
+            self.domain.router.bounce(stanza, error)
 
-    # -- the end
+    # -- the account
 
     @told(Remove)
     def on_remove(self, message: Remove) -> None:
         """The account is gone. Its contacts are told, as if the user had taken them all from the roster."""
+        self.domain.storage.forget(self.jid)
         for resource in list(self.resources.values()):
             resource.session.tell(Close(StreamError("not-authorized", "the account has been removed")))
             self._lose(resource)
         self.contacts.take_leave_of_all()
-        self.domain.storage.forget(self.jid)
+        self.state.clear()
         self.on_start()
+
+    # -- the end, and what comes after it
 
     @told(Sleep)
     def on_sleep(self, message: Sleep) -> None:
         self._sleepy = True
 
     def on_idle(self) -> None:
-        """A User with no Session and nothing to do leaves memory; its state sleeps in storage."""
-        if not self.resources and not self._expected and not self.actor_inbox.closed:
-            if self._sleepy:
-                self.domain.router.asleep(self)
-                self._stop()
-            else:
-                self.domain.router.drowsy(self.actor_inbox)
+        """A User without Sessions leaves memory after a while, one without an account at once. State is in storage."""
+        if self.resources:
+            self._sleepy = False
+        elif self._sleepy or not self.started or not self.exists:
+            self._stop()
+        else:
+            self.domain.router.drowsy(self.actor_inbox)
+
+    def on_stop(self) -> None:
+        self.domain.router.asleep(self.jid, self.actor_inbox)
+
+    def refuse(self, message: Any) -> None:
+        """What is told to a User that has ended is for the one that took its place, or will."""
+        if isinstance(message, Message):
+            self.domain.router.user(self.jid).tell(message)
+        else:
+            super().refuse(message)
 
     def succeed(self, message: Any, left: list[Any]) -> None:
-        self.domain.router.restart(self, message, self._deferred + left)
+        """After a crash another User starts from storage. It takes over the resources and what was `left` to do.
+
+        The message that did it is tried once more. If it crashes the second User too, or if a User cannot even start,
+        the message is dropped.
+        """
+        heir = User(self.domain, self.jid)
+        heir.resources = self.resources
+        self.domain.router.place(self.jid, heir.actor_inbox)
+        for resource in heir.resources.values():
+            resource.session.tell(Reattach(heir.actor_inbox))
+        again = self.started and message is not self._suspect and isinstance(message, Message)
+        if again:
+            heir._suspect = message
+            heir.actor_inbox.tell(message)
+        for late in left:
+            heir.actor_inbox.tell(late)
+        if not again:
+            heir._drop(message)
+        if not heir.resources and heir.actor_inbox.empty():
+            heir.on_stop()
+
+    def _drop(self, message: Any) -> None:
+        """Whoever waits for something to come of the message is told that nothing will."""
+        error = StanzaError("internal-server-error")
+        match message:
+            case Inbound() | Outbound() | Returned():
+                self.domain.router.bounce(message.stanza, error)
+            case Bind():
+                message.session.tell(BindRefused(error))
+            case Unbind():
+                holder = self.resources.get(message.resource)
+                if holder is not None and holder.session is message.session:
+                    del self.resources[message.resource]
+                message.session.tell(Released())
+
+    # -- asked at the edges
 
     @told(ListSessions)
     def on_list_sessions(self, message: ListSessions) -> dict[str, Inbox]:
@@ -300,9 +330,10 @@ class User(Actor):
         return f"<User {self.jid}>"
 
 
-# What RFC 6121 itself lets an account be asked; the rest belongs to features. Establishing a session does nothing.
-ANSWERS: dict[tuple[str, str], Callable[[User, Stanza], Stanza | None]] = {
-    ("get", QUERY): lambda user, iq: user.contacts.get(iq),
-    ("set", QUERY): lambda user, iq: user.contacts.set(iq),
-    ("set", f"{{{SESSION}}}session"): lambda user, iq: iq.result(),
+# What RFC 6121 itself lets an account be asked by its own resources; the rest belongs to features. Establishing a
+# session (RFC 3921) does nothing.
+ANSWERS: dict[tuple[str, str], Callable[[User, Resource, Stanza], Stanza | None]] = {
+    ("get", QUERY): lambda user, resource, iq: user.contacts.get(resource, iq),
+    ("set", QUERY): lambda user, resource, iq: user.contacts.set(iq),
+    ("set", f"{{{SESSION}}}session"): lambda user, resource, iq: iq.result(),
 }

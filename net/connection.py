@@ -10,10 +10,11 @@ The four verbs of a transport, and a fifth that goes with the pause: `send`, `re
 from __future__ import annotations
 
 import logging
+import os
 import socket
 import ssl
 from collections.abc import Callable
-from typing import Any, NamedTuple, Protocol
+from typing import Any, ClassVar, NamedTuple, Protocol
 
 from gevent import get_hub
 
@@ -88,13 +89,15 @@ class Timeouts(NamedTuple):
 class Connection:
     """One accepted socket. `receiver` is set before `start`; every event goes to it.
 
-    `secured`: TLS is in force. `end_point`: the tls-server-end-point binding data (RFC 5929) or None. `peer`: the
-    peer's address for the log.
+    `count`: how many there are in this process, with those that have been closed and wait for their peer. `secured`:
+    TLS is in force. `end_point`: the tls-server-end-point binding data (RFC 5929) or None. `peer`: the peer's address
+    for the log.
     """
 
     __slots__ = (
         "_closing",
         "_dirty",
+        "_ended",
         "_handshaking",
         "_identities",
         "_lingering",
@@ -114,6 +117,7 @@ class Connection:
         "waiting",
     )
 
+    count: ClassVar[int] = 0
     receiver: Receiver
 
     def __init__(
@@ -134,29 +138,32 @@ class Connection:
         self._timeouts = timeouts
         self._identities = identities
         self._outbox: list[bytes] = []
-        self._dirty = self._queued = self._handshaking = self._closing = self._lingering = False
+        self._dirty = self._queued = self._handshaking = self._ended = self._closing = self._lingering = False
         self._reading = get_hub().loop.io(sock.fileno(), READ)
         self._writing: Any = None
         self._pause: Any = None
         self._timer: Any = None
+        Connection.count += 1
 
     def start(self, *, direct_tls: bool = False) -> None:
         """Begins to read; `direct_tls`: with a TLS handshake (XEP-0368)."""
-        if direct_tls:
+        if direct_tls and self._sock is not None and not self._closing:
             self._handshake(alpn=("xmpp-client",))
         else:
-            self._reading.start(self._readable)
+            self._listen()
 
     # -- the verbs
 
     def send(self, data: bytes) -> None:
         """Puts bytes into the outbox. A peer that does not take them is cut off when the outbox is full."""
-        if self._closing or self._sock is None:
+        if self._closing or self._handshaking or self._sock is None:
             return
         self._outbox.append(data)
         self.waiting += len(data)
         if self.waiting > self._timeouts.outbox:
-            self._gone(f"{self.waiting} bytes wait for a peer that does not read")
+            self._flush()  # much may have come at once, before there was a chance to write
+            if self.waiting > self._timeouts.outbox:
+                self._gone(f"{self.waiting} bytes wait for a peer that does not read")
         elif not self._dirty:
             self._dirty = True
             get_hub().loop.run_callback(self._flush)
@@ -186,6 +193,9 @@ class Connection:
     def close(self) -> None:
         """Lets what was sent go out, ends the connection and waits a little for the peer to do so too."""
         if self._sock is None or self._closing:
+            return
+        if self._handshaking:
+            self._gone("closed during the TLS handshake")  # there is no way to say anything
             return
         self._closing = True
         self._reading.stop()
@@ -225,7 +235,8 @@ class Connection:
             self._gone(str(error))
             return
         if not count:
-            self._gone("closed by the peer")
+            self._ended = True
+            self.close()
             return
         _awake.touch(self)
         self._tell(self._stream.feed(bytes(_view[:count])))
@@ -255,6 +266,7 @@ class Connection:
         assert self._identities is not None and self._sock is not None and not isinstance(self._sock, TLSSocket)
         self._handshaking = True
         self._reading.stop()
+        self._reading.close()
         self._sock = self._identities.wrap(self._sock, alpn=alpn)
         self._reading = get_hub().loop.io(self._sock.fileno(), READ)
         self._shake_hands()
@@ -286,23 +298,24 @@ class Connection:
         self._write()
 
     def _write(self) -> None:
-        while self._outbox and self._sock is not None:
-            data = self._outbox[0] if len(self._outbox) == 1 else b"".join(self._outbox)
-            try:
-                sent = self._sock.send(data)
-            except WOULD_BLOCK:
-                sent = 0
-            except OSError as error:
-                self._gone(str(error))
-                return
-            self.waiting -= sent
-            if sent == len(data):
-                self._outbox = []
-            else:
-                self._outbox = [data[sent:]]
-                self._wait_to_write(progress=sent > 0)
-                return
-        self._written()
+        assert self._sock is not None
+        data = memoryview(b"".join(self._outbox))
+        sent = 0
+        try:
+            while sent < len(data):
+                sent += self._sock.send(data[sent:])
+        except WOULD_BLOCK:
+            pass
+        except OSError as error:
+            self._gone(str(error))
+            return
+        self.waiting -= sent
+        if self.waiting:
+            self._outbox = [bytes(data[sent:])]
+            self._wait_to_write(progress=sent > 0)
+        else:
+            self._outbox.clear()
+            self._written()
 
     def _wait_to_write(self, *, progress: bool) -> None:
         assert self._sock is not None
@@ -310,17 +323,15 @@ class Connection:
             self._writing = get_hub().loop.io(self._sock.fileno(), WRITE)
         if not self._writing.active:
             self._writing.start(self._write)
-            progress = True
-        if progress:
-            self._deadline(self._timeouts.write_seconds, "the peer takes nothing")
+        elif not progress or self._closing:
+            return  # once closed, a peer that takes a byte now and then gets no more time for it
+        self._deadline(self._timeouts.write_seconds, "the peer takes nothing")
 
     def _written(self) -> None:
         """The outbox is empty: goes on with what waited for that."""
         if self._writing is not None and self._writing.active:
             self._writing.stop()
             self._stop_timer()
-        if self._sock is None:
-            return
         if self._handshaking and not isinstance(self._sock, TLSSocket):
             self._handshake()
         elif self._closing and not self._lingering:
@@ -340,19 +351,23 @@ class Connection:
         try:
             self._sock.shutdown(socket.SHUT_WR)
         except OSError:
-            self._gone("closed")
+            self._ended = True
+        if self._ended:
+            self._gone("closed by the peer")
             return
         self._reading.start(self._readable)
         self._deadline(LINGER, "closed; the peer did not close its side")
 
     def _read_to_the_end(self) -> None:
+        """Lets go by what still comes: a socket closed with something unread in it is reset, last words and all."""
         assert self._sock is not None
         try:
-            if self._sock.recv_into(_view):
+            # From beneath TLS, which takes data after close_notify for an error.
+            if os.readv(self._sock.fileno(), [_buffer]):
                 return
-        except WOULD_BLOCK:
+        except BlockingIOError:
             return
-        except (OSError, ValueError):
+        except OSError:
             pass
         self._gone("closed")
 
@@ -367,7 +382,9 @@ class Connection:
                 watcher.close()
         sock, self._sock = self._sock, None
         sock.close()
-        self._outbox = []
+        Connection.count -= 1
+        self._outbox.clear()
+        self.waiting = 0
         self._stream.stop()
         _awake.forget(self)
         self.receiver.tell(Disconnected(reason))

@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import time
 from collections import deque
-from typing import Protocol
+from typing import Any, Protocol
 
 import gevent
 from greenlet import greenlet
@@ -40,10 +40,14 @@ class Greenlets:
         self._idle: list[greenlet] = []
         self._hired = 0
         self._pumping = False
+        self._breath: Any = None
 
     def ready(self, task: Task) -> None:
         """Puts the task at the end of the queue."""
         self._queue.append(task)
+        self._go_on()
+
+    def _go_on(self) -> None:
         if not self._pumping:
             self._pumping = True
             gevent.get_hub().loop.run_callback(self._pump)
@@ -61,17 +65,20 @@ class Greenlets:
     def _pump(self) -> None:
         """Runs in the hub: hands it to one worker after another, until the queue is empty or its time is up."""
         deadline = time.monotonic() + SLICE
-        while self._queue and time.monotonic() < deadline:
+        while self._queue:
+            if time.monotonic() >= deadline:
+                # A timer and no callback: of those the loop runs fifty before it looks at a socket again.
+                self._breath = gevent.get_hub().loop.timer(0)
+                self._breath.start(self._pump)
+                return
             if self._idle:
                 self._idle.pop().switch()
             elif self._hired < MOST_WORKERS:
                 self._hired += 1
                 greenlet(self._work, gevent.get_hub()).switch()
             else:
-                break
-        self._pumping = bool(self._queue) and (bool(self._idle) or self._hired < MOST_WORKERS)
-        if self._pumping:
-            gevent.get_hub().loop.run_callback(self._pump)
+                break  # the first worker to come back goes on
+        self._pumping = False
 
     def _work(self) -> None:
         """The life of a worker: it comes back here from a turn that waited, and goes on with the queue."""
@@ -80,23 +87,27 @@ class Greenlets:
         queue = self._queue
         while True:
             deadline = time.monotonic() + SLICE
-            while queue:
-                task = queue.popleft()
+            while queue and time.monotonic() < deadline:
                 try:
-                    task.turn()
-                except (KeyboardInterrupt, SystemExit):
+                    queue.popleft().turn()
+                except KeyboardInterrupt:
                     self._hired -= 1
                     raise
                 except BaseException:
-                    # A GreenletExit or a stray gevent.Timeout ends this turn, never a worker or another's turn.
-                    log.exception("a turn of %r failed", task)
-                if time.monotonic() > deadline:
-                    break
-            if len(self._idle) >= MOST_IDLE and not queue:
+                    # A GreenletExit or an escaped gevent.Timeout ends this turn, never the worker.
+                    log.exception("a turn failed")
+            if queue:
+                self._go_on()
+            elif len(self._idle) >= MOST_IDLE:
                 self._hired -= 1
                 return
             self._idle.append(me)
-            hub.switch()
+            try:
+                hub.switch()
+            except BaseException:
+                # A gevent.Timeout that some turn has started and not cancelled finds a worker at rest.
+                log.exception("a worker was disturbed")
+                self._idle.remove(me)
 
 
 greenlets = Greenlets()

@@ -42,6 +42,7 @@ class Listener:
             if family == socket.AF_INET6:
                 self._sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
             self._sock.bind(address)
+            self._sock.listen(BACKLOG)  # here and not in `start`: only this finds an address that is in use for sure
         except OSError:
             self._sock.close()
             raise
@@ -53,7 +54,6 @@ class Listener:
 
     def start(self) -> None:
         """Begins to accept."""
-        self._sock.listen(BACKLOG)
         self._watcher.start(self._acceptable)
 
     def stop(self) -> None:
@@ -68,7 +68,8 @@ class Listener:
     def _acceptable(self) -> None:
         for _ in range(ACCEPTS_AT_ONCE):
             try:
-                sock, address = self._sock.accept()
+                # Not accept(): in a patched process that makes a gevent socket, even of a plain one.
+                number, address = self._sock._accept()
             except BlockingIOError:
                 return
             except OSError as error:
@@ -78,9 +79,19 @@ class Listener:
                     self._pause = get_hub().loop.timer(PAUSE)
                     self._pause.start(self._watcher.start, self._acceptable)
                 return
-            sock.setblocking(False)
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-            for option, value in KEEPALIVE:
-                sock.setsockopt(socket.IPPROTO_TCP, option, value)
-            self._accept(sock, f"[{address[0]}]:{address[1]}" if ":" in address[0] else f"{address[0]}:{address[1]}")
+            sock = _socket(self._sock.family, self._sock.type, self._sock.proto, fileno=number)
+            try:
+                _prepare(sock)
+                host, port = address[:2]
+                self._accept(sock, f"[{host}]:{port}" if ":" in host else f"{host}:{port}")
+            except Exception:
+                log.exception("cannot serve %s", address)
+                sock.close()
+
+
+def _prepare(sock: socket.socket) -> None:
+    sock.setblocking(False)
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for option, value in KEEPALIVE:
+        sock.setsockopt(socket.IPPROTO_TCP, option, value)

@@ -22,8 +22,9 @@ from actors.server import Server, configure
 from actors.session import Session
 from net.connection import Disconnected, Secured
 from net.greenlets import greenlets
+from net.xmpp.errors import StreamError
 from net.xmpp.jid import JID
-from net.xmpp.stream import Event, Limits, Stream
+from net.xmpp.stream import Event, Failed, Limits, Stream
 
 STREAM = "http://etherx.jabber.org/streams"
 PASSWORD = "secret"
@@ -47,6 +48,11 @@ class StoppedClock:
 
     def cancel(self, number: int) -> None:
         self._timers.pop(number, None)
+
+    @property
+    def timers(self) -> int:
+        """How many things are yet to happen."""
+        return len(self._timers)
 
     def advance(self, seconds: float) -> None:
         """Lets so much time pass, and what was to happen in it."""
@@ -101,6 +107,9 @@ class Wire:
         self._tell(self._stream.proceed(freely=freely))
 
     def secure(self) -> None:
+        if self._stream.leftover:
+            self._tell([Failed(StreamError("policy-violation"))])
+            return
         self.secured = True
         self.receiver.tell(Secured())
         self.restart()
@@ -159,6 +168,14 @@ class Client:
         heard = self.hears()
         assert len(heard) == 1, [etree.tostring(node) for node in heard]
         return heard[0]
+
+    def hears_the_end(self) -> str:
+        """The condition of the last stream error, "" for none; the stream is closed, and so is the wire."""
+        text = self.raw
+        assert self.wire.closed
+        assert text.endswith("</stream:stream>")
+        errors = [node for node in _elements(text) if node.tag == f"{{{STREAM}}}error"]
+        return etree.QName(errors[-1][0]).localname if errors else ""
 
     def opens(self, to: str = "localhost", **attributes: str) -> Client:
         """Sends a stream header."""
@@ -228,9 +245,17 @@ class World:
             client.says("</stream:stream>")
 
 
+def failure(node: etree._Element) -> tuple[str | None, str]:
+    """The type and the condition of the error in a stanza."""
+    error = node[-1]
+    assert node.get("type") == "error"
+    assert etree.QName(error).localname == "error"
+    return error.get("type"), etree.QName(error[0]).localname
+
+
 def _elements(text: str) -> Iterator[etree._Element]:
     """The top-level elements of what may be several streams one after the other."""
-    for piece in text.split("<?xml version=\"1.0\"?>"):
+    for piece in text.split('<?xml version="1.0"?>'):
         body = piece.removesuffix("</stream:stream>")
         if body.startswith("<stream:stream"):
             body = body[body.index(">") + 1 :]

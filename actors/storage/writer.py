@@ -67,11 +67,11 @@ class Writer:
         self._room = Event()
         self._draining: gevent.Greenlet | None = None
         self._closed = False
-        try:
-            self._connection: Connection = self._thread.apply(connect)
-        except BaseException:
+        connected = self._thread.apply(_connected, (connect,))
+        if isinstance(connected, Exception):
             self._thread.kill()
-            raise
+            raise connected
+        self._connection = connected
 
     def run(self, job: Job) -> Any:
         """Wait until the job is committed and return its last step's result: rows if it has any, else their number.
@@ -155,6 +155,14 @@ class Writer:
             return [result.fetchall() if result.returns_rows else result.rowcount]
         except Exception as error:
             raise _Spoilt from error
+
+
+def _connected(connect: Callable[[], Connection]) -> Connection | Exception:
+    """The connection, or the error: raised in the thread, that would be printed as if it were a bug."""
+    try:
+        return connect()
+    except Exception as error:
+        return error
 
 
 def _kind(job: Job) -> int:

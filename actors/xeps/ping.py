@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from actors.hooks import Feature, asks
+from actors.hooks import XEP, Feature, asks
 from actors.host import Host
 from actors.user import User
 from net.xmpp.stanza import Stanza
 
 
 class Ping(Feature):
+    """Answers that the server is there."""
+
+    implements = (XEP(199, "2.0.1", "XMPP Ping"),)
     advertises = ("urn:xmpp:ping",)
     advertises_for_accounts = ("urn:xmpp:ping",)
 

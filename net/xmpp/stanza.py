@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Literal
 
-from net.xmpp.errors import StanzaError
+from net.xmpp.errors import StanzaError, StreamError
 from net.xmpp.jid import JID, JIDMalformed
-from net.xmpp.xml import CLIENT, XML_LANG, Element, element, escape, inner, parse, serialise
+from net.xmpp.xml import CLIENT, XML, XML_LANG, Element, element, escape, inner, parse, serialise
 
 Kind = Literal["message", "presence", "iq"]
 
 KINDS = frozenset(("message", "presence", "iq"))
 
-_NAMED = frozenset(("to", "from", "id", "type", XML_LANG))
+# RFC 6120 defines five; looking one up takes the longer the more there are.
+MOST_ATTRIBUTES = 50
 
 
 class Stanza:
@@ -53,34 +54,35 @@ class Stanza:
         self._wire: bytes | None = None
 
     @classmethod
-    def read(cls, node: Element) -> Stanza:
+    def read(cls, node: Element, content: Element | None = None) -> Stanza:
         """The stanza that a parsed stanza-level element is; takes the element over.
 
-        Raises `Malformed` when an address is no JID (RFC 6120 §8.1.1.1, §8.3.3.8).
+        `content` is the element to take the content from, where it is not `node` itself. Raises `Malformed` when an
+        address is no JID (RFC 6120 §8.1.1.1, §8.3.3.8), and `StreamError` when there are too many attributes.
         """
-        stanza = cls(node.tag, content=node)
-        fault = ""
+        if len(node.attrib) > MOST_ATTRIBUTES:
+            raise StreamError("policy-violation", f"more than {MOST_ATTRIBUTES} attributes")
+        content = node if content is None else content
+        stanza = cls(content.tag, content=content)
+        to = from_ = None
         for name, value in node.items():
             if name == "to":
-                try:
-                    stanza.to = JID.parse(value)
-                except JIDMalformed as malformed:
-                    fault = str(malformed)
+                to = value
             elif name == "id":
                 stanza.id = value
             elif name == "type":
                 stanza.type = value
             elif name == "from":
-                try:
-                    stanza.from_ = JID.parse(value)
-                except JIDMalformed:
-                    raise Malformed(stanza, "from", "") from None
+                from_ = value
             elif name == XML_LANG:
                 stanza.lang = value
             else:
-                stanza.extra = {**(stanza.extra or {}), name: value}
-        if fault:
-            raise Malformed(stanza, "to", fault)
+                stanza.extra = stanza.extra or {}
+                stanza.extra[name] = value
+        if from_ is not None:
+            stanza.from_ = _address(stanza, "from", from_)
+        if to is not None:
+            stanza.to = _address(stanza, "to", to)
         return stanza
 
     # -- content
@@ -157,7 +159,8 @@ class Stanza:
 
     def error(self, error: StanzaError) -> Stanza:
         """This stanza sent back with an error (RFC 6120 §8.3.1); the content comes first, as in the original."""
-        return Stanza(self.kind, type="error", to=self.from_, from_=self.to, id=self.id, body=self.body + error.xml())
+        body = self.body + error.xml()
+        return Stanza(self.kind, type="error", to=self.from_, from_=self.to, id=self.id, lang=self.lang, body=body)
 
     @property
     def answerable(self) -> bool:
@@ -198,12 +201,19 @@ class Stanza:
         if self.lang:
             head += f' xml:lang="{escape(self.lang)}"'
         if self.extra:
-            head += "".join(map(_attribute, range(len(self.extra)), self.extra, self.extra.values()))
+            head += _attributes(self.extra)
         return head.encode()
 
     def __repr__(self) -> str:
         """For logs: the address line, never the content."""
         return f"<{self.kind} type={self.type!r} from={self.from_!s} to={self.to!s} id={self.id!r}>"
+
+
+def _address(stanza: Stanza, attribute: str, value: str) -> JID:
+    try:
+        return JID.parse(value)
+    except JIDMalformed as malformed:
+        raise Malformed(stanza, attribute, str(malformed)) from None
 
 
 class Malformed(Exception):
@@ -220,8 +230,15 @@ def _around(kind: Kind, payload: Element | None) -> Element | None:
     return None if payload is None else element(kind, None, payload)
 
 
-def _attribute(number: int, name: str, value: str) -> str:
-    namespace, brace, local = name.rpartition("}")
-    if not brace:
-        return f' {local}="{escape(value)}"'
-    return f' xmlns:a{number}="{escape(namespace[1:])}" a{number}:{local}="{escape(value)}"'
+def _attributes(extra: dict[str, str]) -> str:
+    """Attributes by Clark name as they go out; each namespace is declared once."""
+    written = ""
+    prefixes = {"{" + XML: "xml:"}  # the one that is never declared (XML namespaces §3)
+    for name, value in extra.items():
+        namespace, _, local = name.rpartition("}")
+        prefix = prefixes.get(namespace) if namespace else ""
+        if prefix is None:
+            prefix = prefixes[namespace] = f"a{len(prefixes)}:"
+            written += f' xmlns:{prefix[:-1]}="{escape(namespace[1:])}"'
+        written += f' {prefix}{local}="{escape(value)}"'
+    return written

@@ -4,33 +4,53 @@ A stream begins *stepwise*: after its header and after each element it pauses, a
 or `restart` says how what follows is to be read. That makes it impossible for anything sent ahead to be taken for what
 it is not (RFC 6120 §5.4.3.3, plaintext after <starttls/>). Once resource binding is done it flows freely.
 
+There are two ways to read. The careful one feeds the parser tag by tag: it knows exactly where an element ends, how
+much of the next one has come, and what stood before an error. The fast one feeds all at once, and what it finds counts
+only if nothing in it was amiss; otherwise the same bytes are read again, carefully, with a new parser. So events do not
+depend on how bytes are cut into reads.
+
 Memory is bounded before it is used: what has been fed since the last complete element never exceeds the limit in force
-by more than one read. Between stanzas the parser can be let go (`rest`); it costs 5 to 10 kB, and a new one is made
+by more than one read. Between elements the parser can be let go (`rest`); it costs 5 to 10 kB, and a new one is made
 when bytes come.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from typing import NamedTuple
 
 from lxml import etree
 
 from net.xmpp.errors import StreamError
+from net.xmpp.prolog import BLANK, after_prolog
 from net.xmpp.stanza import KINDS, Malformed, Stanza
-from net.xmpp.xml import CLIENT, STREAM, XML_LANG, Element, escape, parser
+from net.xmpp.xml import CLIENT, STREAM, XML_LANG, Element, escape, parser, plain
 
-# White space that XML allows between elements, and RFC 6120 §4.6.1 as keepalive.
-BLANK = b" \t\r\n"
+# A parser remembers every name and every warning. After so many bytes a busy stream gets a new one.
+MOST_FED = 1 << 18
 
-# A parser remembers every name it has seen. After so many bytes a busy stream gets a new one.
-MOST_FED = 1 << 20
+_CLIENT = f"{{{CLIENT}"
+_OWN_ROOT = f"{{{STREAM}}}stream"
 
-_DECLARATION = re.compile(rb"<\?xml\s+version\s*=\s*(['\"])1\.\d+\1([^?]*)\?>")
-_ENCODING = re.compile(rb"\s+encoding\s*=\s*(['\"])([^'\"]*)\1")
-_NOT_UTF8 = etree.ErrorTypes.ERR_INVALID_ENCODING
-_RESTRICTED = frozenset((etree.ErrorTypes.ERR_UNDECLARED_ENTITY, etree.ErrorTypes.WAR_UNDECLARED_ENTITY))
+_ENDS = tuple(f"</{kind}>".encode() for kind in KINDS)
+# A whole tag. Attributes may contain a ">", but no tag contains a "<" besides its first.
+_TAG = re.compile(rb"""<[^<>"']*(?:"[^"]*"[^<>"']*|'[^']*'[^<>"']*)*>""")
+
+_XML = etree.ErrorTypes
+# Namespace errors are not fatal to libxml2. It also warns of names that are no absolute URI ("vcard-temp"): they are
+# in order. What is no URI at all is not, nor could it be parsed again when it has been stored.
+_NAMESPACES = frozenset(
+    (
+        _XML.WAR_NS_URI,
+        _XML.NS_ERR_XML_NAMESPACE,
+        _XML.NS_ERR_UNDEFINED_NAMESPACE,
+        _XML.NS_ERR_QNAME,
+        _XML.NS_ERR_ATTRIBUTE_REDEFINED,
+        _XML.NS_ERR_EMPTY,
+        _XML.NS_ERR_COLON,
+    )
+)
+_TOO_MUCH = frozenset((_XML.ERR_RESOURCE_LIMIT, _XML.ERR_NAME_TOO_LONG))
 
 
 class Limits(NamedTuple):
@@ -82,15 +102,18 @@ class Stream:
 
     __slots__ = (
         "_done",
+        "_edge",
         "_fed",
         "_header",
         "_held",
         "_limits",
+        "_names_client",
         "_opened",
         "_parser",
         "_root",
         "_since",
         "_stepwise",
+        "_warnings",
         "paused",
     )
 
@@ -103,13 +126,17 @@ class Stream:
     def _expect_header(self) -> None:
         self.paused = False
         self._opened = False
+        self._stepwise = True
+        self._header = b""
+        self._since = 0  # bytes fed since the last complete element, 0 if none of the next has come
+        self._edge = b""  # what of the tag that is being read tells a declaration from an element
+        self._drop()
+
+    def _drop(self) -> None:
         self._parser: etree.XMLPullParser[Element] | None = None
         self._root: Element | None = None
-        self._header: bytes = b""
-        self._since = self._fed = 0
-        self._stepwise = True
-
-    # -- in
+        self._fed = self._warnings = 0
+        self._names_client = False
 
     def feed(self, data: bytes) -> list[Event]:
         """What `data` completes. While the stream is paused it is held back, within the limit."""
@@ -118,18 +145,17 @@ class Stream:
         if self._held:
             data = self._held + data
             self._held = b""
-        if self.paused:
-            self._held = data
-            return self._too_large() if len(data) > self._limit else []
         events: list[Event] = []
         try:
-            events.extend(self._read(data))
+            if self.paused:
+                if len(data) > self._limit:
+                    raise self._too_large()
+                self._held = data
+            elif self._stepwise or self._since or not self._read_freely(data, events):
+                self._read_carefully(data, events)
         except StreamError as error:
             self.stop()
             events.append(Failed(error))
-        except etree.XMLSyntaxError as error:
-            self.stop()
-            events.append(Failed(_blame(error)))
         return events
 
     def proceed(self, *, freely: bool = False) -> list[Event]:
@@ -150,211 +176,233 @@ class Stream:
 
     def rest(self) -> None:
         """Lets the parser go if nothing is half read. Costs nothing to call, and nothing is lost by it."""
-        if self._opened and not self._since and not self._stepwise:
-            self._parser = self._root = None
+        if not self._since:
+            self._drop()
 
     def stop(self) -> None:
         """Nothing is parsed any more, and nothing is kept."""
         self._done = True
-        self._parser = self._root = None
         self._held = b""
-
-    def _too_large(self) -> list[Event]:
-        self.stop()
-        return [Failed(StreamError("policy-violation", f"more than {self._limit} bytes in one element"))]
+        self._drop()
 
     @property
     def _limit(self) -> int:
         return self._limits.before if self._stepwise else self._limits.after
 
-    def _read(self, data: bytes) -> Iterator[Event]:
-        if not self._opened and self._parser is None:
-            data = self._prolog(data)
-            if not data:
-                return
-        if not self._stepwise and self._since + len(data) <= self._limit:
-            yield from self._read_freely(data)
-        else:
-            yield from self._read_carefully(data)
+    def _too_large(self) -> StreamError:
+        return StreamError("policy-violation", f"more than {self._limit} bytes in one element")
 
-    def _prolog(self, data: bytes) -> bytes:
-        """Passes the XML declaration, and refuses whatever else might stand before the header.
+    # -- reading
 
-        Returns what the parser is to see, or nothing while it takes more bytes to tell.
-        """
+    def _read_freely(self, data: bytes, events: list[Event]) -> bool:
+        """The fast way, from where nothing is half read. False: not for these bytes, and nothing of them is taken."""
         data = data.lstrip(BLANK)
-        if data[:2] in (b"<?", b"<") or not data:
-            end = data.find(b"?>")
-            if end < 0:
-                if len(data) > 256:
-                    raise StreamError("not-well-formed", "the XML declaration has no end")
-                self._held = data
-                return b""
-            declaration = _DECLARATION.fullmatch(data, 0, end + 2)
-            if declaration is None:
-                raise StreamError("restricted-xml" if data[2:5] != b"xml" else "not-well-formed")
-            encoding = _ENCODING.match(declaration[2])
-            if encoding and encoding[2].lower() not in (b"utf-8", b"utf8"):
-                raise StreamError("unsupported-encoding", "RFC 6120 §11.6: UTF-8 only")
-            data = data[end + 2 :].lstrip(BLANK)
-            if len(data) < 2:
-                self._held = data
-                return b""
-        if data[:2] == b"<!":
-            raise StreamError("restricted-xml")  # RFC 6120 §11.1: a DTD or a comment
-        if data[:2] in (b"\xff\xfe", b"\xfe\xff") or b"\0" in data[:4]:
-            raise StreamError("unsupported-encoding", "RFC 6120 §11.6: UTF-8 only")
-        self._parser = parser("start", "end", "comment", "pi")
-        return data
-
-    def _read_freely(self, data: bytes) -> Iterator[Event]:
-        """The fast way: nothing in `data` can pass the limit, and nothing in it makes the stream pause."""
-        if not self._since:
-            data = data.lstrip(BLANK)
-        end = len(data.rstrip(BLANK))
         if not data:
-            return
-        if self._parser is None:
-            self._wake()
-        # The last byte goes in alone: if it completes a stanza, then nothing is half read after it.
-        self._push(data[: end - 1])
-        some = False
-        for event in self._events():
-            some = True
-            yield event
-        self._push(data[end - 1 : end])
+            return True
+        if len(data) > self._limits.after or data[:1] != b"<" or b"<!" in data or b"<?" in data or b"\0" in data:
+            return False
+        end = len(data.rstrip(BLANK))
+        before = len(events)
+        reader = self._parser or self._wake()
+        root = self._root
+        assert root is not None
+        try:
+            reader.feed(data[:end])
+            some = self._take(reader, events)
+            # Nothing is half read if a tag ends the data, and no element is open.
+            ended = data.endswith(_ENDS, 0, end) or _TAG.fullmatch(data, data.rfind(b"<"), end)
+            whole = some and ended and not len(root)
+            if not whole:
+                reader.feed(data[end:])
+                self._refuse_second_root()
+            if len(reader.feed_error_log) > self._warnings:
+                self._check_log(reader)
+        except StreamError:
+            del events[before:]
+            self._drop()
+            return False
         self._fed += len(data)
-        whole = False
-        for event in self._events():
-            whole = True
-            yield event
-        if self._done:
-            return
-        if whole:
-            self._since = 0
-            if self._fed > MOST_FED:
-                self.rest()
-        else:
-            self._push(data[end:])
-            self._since = len(data) if some else self._since + len(data)
-            self._refuse_second_root()
+        if not whole:
+            # How much of it is of the element that is half read is not known, if there are others: at least one byte.
+            self._since = 1 if some else len(data)
+            self._edge = _edge(data[data.rfind(b">") + 1 :])
+        elif self._fed > MOST_FED or self._warnings:
+            self._drop()
+        if some and type(events[-1]) is Closed:
+            self.stop()
+        return True
 
-    def _read_carefully(self, data: bytes) -> Iterator[Event]:
-        """The exact way: an element is complete at a ">" and nowhere else, so each is fed up to there."""
+    def _read_carefully(self, data: bytes, events: list[Event]) -> None:
+        if not self._opened and self._parser is None:
+            header = after_prolog(data)
+            if header is None:
+                self._held = data
+                return
+            data = header
+            self._parser = parser("start", "end", "comment", "pi")
         start = 0
-        while start < len(data) and not self._done:
-            end = data.find(b">", start) + 1 or len(data)
-            piece = data[start:end]
-            start = end
-            if not self._since and self._opened:
-                piece = piece.lstrip(BLANK)
-                if not piece:
-                    continue
-            if self._parser is None:
-                self._wake()
-            self._since += len(piece)
-            if self._since > self._limit:
-                yield from self._too_large()
-                return
-            self._push(piece)
-            for event in self._events():
-                self._since = 0
-                yield event
-                if self._stepwise:
-                    self.paused = True
-            if self.paused:
-                self._held = data[start:]
-                return
-        self._refuse_second_root()
+        half = not self._stepwise and self._since > 0
+        while start < len(data) and not self.paused and not self._done:
+            start = self._step(data, start, events)
+            if half and not self._since and not self._done:
+                # What was half read is complete: from here on it may go fast again, which is tried once.
+                half = False
+                if self._read_freely(data[start:], events):
+                    return
+        if self.paused:
+            self._held = data[start:]
 
-    def _wake(self) -> None:
+    def _step(self, data: bytes, start: int, events: list[Event]) -> int:
+        """The careful way: reads up to the next ">", for an element is complete there and nowhere else.
+
+        Returns how far it has read.
+        """
+        end = data.find(b">", start) + 1 or len(data)
+        nul = data.find(b"\0", start, end)
+        if nul == start:
+            raise StreamError("not-well-formed")  # libxml2 would take it for the end of what there is to read
+        if nul > 0:
+            end = nul
+        piece = data[start:end]
+        if not self._since and self._opened:
+            piece = piece.lstrip(BLANK)
+        if not piece:
+            return end
+        reader = self._parser or self._wake()
+        self._since += len(piece)
+        self._fed += len(piece)
+        if self._since > self._limit:
+            raise self._too_large()
+        tag = self._edge + piece
+        self._edge = b"" if tag.endswith(b">") else _edge(tag)
+        reader.feed(piece)
+        self._check_log(reader, tag)
+        if not self._opened:
+            self._open(reader, events)
+        elif self._take(reader, events):
+            self._since = 0
+            self.paused = self._stepwise
+            if self._fed > MOST_FED or self._warnings:
+                self._drop()
+            if type(events[-1]) is Closed:
+                self.stop()
+        else:
+            self._refuse_second_root()
+        return end
+
+    def _check_log(self, reader: etree.XMLPullParser[Element], tag: bytes = b"") -> None:
+        """Refuses what the parser found wrong while it read `tag`."""
+        log = reader.feed_error_log
+        for entry in log[self._warnings :]:
+            if entry.level == etree.ErrorLevels.FATAL or entry.type in _NAMESPACES:
+                raise _blame(entry.type, tag)
+        self._warnings = len(log)
+
+    def _wake(self) -> etree.XMLPullParser[Element]:
         """A new parser, fed a root with the name and prefixes of the peer's, but without the content namespace."""
         self._parser = parser("end", "comment", "pi")
         self._parser.feed(self._header + b"<first/>")
         for _, node in self._parser.read_events():
             self._root = node.getparent()
             self._root.remove(node)
-        self._fed = 0
+        return self._parser
 
-    def _push(self, data: bytes) -> None:
-        assert self._parser is not None
-        if data:
-            self._parser.feed(data)
+    # -- events
 
-    def _events(self) -> Iterator[Event]:
-        assert self._parser is not None
-        root = self._root
-        for action, node in self._parser.read_events():
-            if action == "end":
-                if node.getparent() is root and node is not root:
-                    yield self._complete(node)
-                elif node is root:
-                    self.stop()
-                    yield Closed()
-            elif action == "start":
-                if root is None:
-                    yield self._open(node)
-                    return
-            else:
-                raise StreamError("restricted-xml")  # RFC 6120 §11.1: a comment or a processing instruction
-
-    def _open(self, node: Element) -> Event:
-        tag = etree.QName(node)
-        if tag.namespace != STREAM or node.nsmap.get(None) != CLIENT:
+    def _open(self, reader: etree.XMLPullParser[Element], events: list[Event]) -> None:
+        found = [node for _, node in reader.read_events()]
+        if not found:
+            return
+        node = found[0]
+        namespace, _, local = node.tag[1:].rpartition("}")
+        if namespace != STREAM or node.nsmap.get(None) != CLIENT:
             raise StreamError("invalid-namespace")
-        if tag.localname != "stream":
+        if local != "stream":
             raise StreamError("bad-format", "the root element is <stream/>")
-        self._opened = True
-        self._parser = None
+        if len(found) > 1:
+            raise StreamError("bad-format", "the stream ends in its header")
         prefixes = "".join(f' xmlns:{prefix}="{escape(name)}"' for prefix, name in node.nsmap.items() if prefix)
         self._header = f"<{node.prefix}:stream{prefixes}>".encode()
-        return Opened(
-            to=node.get("to", ""),
-            from_=node.get("from", ""),
-            version=node.get("version", ""),
-            lang=node.get(XML_LANG, ""),
-            namespace=node.nsmap[None],
+        events.append(
+            Opened(
+                to=node.get("to", ""),
+                from_=node.get("from", ""),
+                version=node.get("version", ""),
+                lang=node.get(XML_LANG, ""),
+                namespace=CLIENT,
+            )
         )
+        self._opened = self.paused = True
+        self._since = 0
+        self._drop()
+
+    def _take(self, reader: etree.XMLPullParser[Element], events: list[Event]) -> bool:
+        """Takes what the parser has completed; whether any of it was at the level of stanzas, or the stream itself."""
+        some = False
+        root = self._root
+        for action, node in reader.read_events():
+            if action != "end":
+                raise StreamError("restricted-xml")  # RFC 6120 §11.1: a comment or a processing instruction
+            if node.getparent() is root:
+                events.append(self._complete(node))
+                some = True
+            elif node is root:
+                self._refuse_text(root)
+                events.append(Closed())
+                some = True
+            elif node.tag.startswith(_CLIENT):
+                self._names_client = True
+        return some
 
     def _complete(self, node: Element) -> Event:
-        assert self._root is not None
-        self._root.remove(node)
-        node.tail = None
-        tag = node.tag
-        if tag not in KINDS:
-            if not tag.startswith("{"):
-                raise StreamError("unsupported-stanza-type", f"<{tag}/> is no stanza")
-            namespace, _, local = tag[1:].partition("}")
-            if namespace != CLIENT or local not in KINDS:
+        root = self._root
+        assert root is not None
+        self._refuse_text(root)
+        root.remove(node)
+        if node.tail is not None:
+            if node.tail.strip(" \t\r\n"):
+                raise StreamError("bad-format", "text between stanzas")
+            node.tail = None
+        names_client, self._names_client = self._names_client, False
+        if node.tag not in KINDS:
+            namespace, _, local = node.tag.rpartition("}")
+            if namespace not in ("", _CLIENT) and node.tag != _OWN_ROOT:
                 return Nonza(node)
-            node = _without_namespace(node)
+            if local not in KINDS:
+                raise StreamError("unsupported-stanza-type", f"<{local}/> is no stanza")
+            names_client = True
         try:
-            return Stanza.read(node)
+            content = plain(node, self._limit) if names_client or node.nsmap else node
+        except ValueError as error:
+            raise StreamError("policy-violation", str(error)) from None
+        try:
+            return Stanza.read(node, content)
         except Malformed as malformed:
             return Misaddressed(malformed.stanza, malformed.attribute, malformed.reason)
 
     def _refuse_second_root(self) -> None:
         """A stream header inside the stream would otherwise wait for its end unnoticed."""
-        if self._root is not None and len(self._root) and self._root[-1].tag == f"{{{STREAM}}}stream":
+        if self._root is not None and len(self._root) and self._root[0].tag == _OWN_ROOT:
             raise StreamError("unsupported-stanza-type", "a stream within the stream")
 
-
-def _without_namespace(node: Element) -> Element:
-    """A stanza that names its content namespace itself, in the form that all stanzas have inside the server."""
-    bare = etree.Element(etree.QName(node).localname, dict(node.attrib))
-    bare.text, bare.tail = node.text, node.tail
-    for child in node:
-        bare.append(_without_namespace(child) if child.tag.startswith(f"{{{CLIENT}}}") else child)
-    return bare
+    def _refuse_text(self, root: Element) -> None:
+        """Between stanzas there is white space or nothing (RFC 6120 §4.6.1); other text would only pile up."""
+        if root.text is not None and root.text.strip(" \t\r\n"):
+            raise StreamError("bad-format", "text between stanzas")
 
 
-def _blame(error: etree.XMLSyntaxError) -> StreamError:
-    """The stream error for what libxml2 found wrong (RFC 6120 §4.9.3)."""
-    if error.code in _RESTRICTED:
-        return StreamError("restricted-xml")
-    if error.code == _NOT_UTF8:
+def _edge(tag: bytes) -> bytes:
+    """What has to be kept of a tag that is half read, to tell later whether it began with "<!"."""
+    return b"<!" if b"<!" in tag else tag[-1:]
+
+
+def _blame(code: int, tag: bytes) -> StreamError:
+    """The stream error for what libxml2 found wrong (RFC 6120 §4.9.3), while it read `tag`."""
+    if code == _XML.ERR_UNDECLARED_ENTITY or (code == _XML.ERR_NAME_REQUIRED and b"<!" in tag):
+        return StreamError("restricted-xml")  # RFC 6120 §11.1: an entity, or what belongs into a DTD
+    if code == _XML.ERR_INVALID_ENCODING:
         return StreamError("unsupported-encoding", "not UTF-8")
-    if error.code in (etree.ErrorTypes.ERR_RESOURCE_LIMIT, etree.ErrorTypes.ERR_NAME_TOO_LONG):
+    if code in _TOO_MUCH:
         return StreamError("policy-violation", "nested too deeply, or too large")
     return StreamError("not-well-formed")
 

@@ -7,6 +7,10 @@ streams of either kind, and never grows `ns0:` prefixes.
 
 from __future__ import annotations
 
+import ctypes
+import re
+import sys
+from copy import deepcopy
 from typing import TypeAlias
 from xml.sax.saxutils import escape as _escape
 
@@ -14,20 +18,50 @@ from lxml import etree
 
 STREAM = "http://etherx.jabber.org/streams"
 CLIENT = "jabber:client"
-XML_LANG = "{http://www.w3.org/XML/1998/namespace}lang"
+XML = "http://www.w3.org/XML/1998/namespace"
+XML_LANG = f"{{{XML}}}lang"
 
 Element: TypeAlias = etree._Element
+
+_IN_CLIENT = f"{{{CLIENT}"
 
 # White space other than a blank would not survive in an attribute (XML 1.0 §3.3.3).
 _QUOTE = {'"': "&quot;", "\t": "&#9;", "\n": "&#10;", "\r": "&#13;"}
 
+# What no document can carry, not even as a reference (XML 1.0 §2.2), and what has to be written as one.
+_FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
+_SPECIAL = re.compile('[&<>"\x00-\x1f\ud800-\udfff\ufffe\uffff]')
+
+# lxml 6 keeps one dictionary of the names in documents for each thread and never drops a name: some 70 bytes for each
+# that a stranger invents, and when it is full no parser of the thread accepts a new one. So with this many names it is
+# left to those who use it, and the next parser begins another. Nodes may move between documents with different
+# dictionaries, as they do between threads. (lxml 7 has one for each parser.)
+MOST_NAMES = 20_000
+_DICTIONARY = "_ParserDictionaryContext"
+
+_thread_state = ctypes.PYFUNCTYPE(ctypes.c_void_p)(("PyThreadState_GetDict", ctypes.pythonapi))
+
+
+def _forget_names() -> None:
+    ctypes.cast(_thread_state(), ctypes.py_object).value.pop(_DICTIONARY, None)
+
+
+_forget_names()  # The first dictionary is never dropped, and looked up by all later ones: it is left as it is now.
+
 
 def parser(*events: str) -> etree.XMLPullParser[Element]:
-    """A pull parser for what strangers send: UTF-8 only, no DTD, no entities but XML's own five, no network."""
+    """A pull parser for what strangers send: UTF-8 only, no network.
+
+    It is to be fed from the root element on: then there is no DTD, and no entity but XML's own five. What is wrong with
+    the input stands in its `feed_error_log` and nowhere else: an exception would end the document with whatever
+    dictionary is then in use, and crash the process if that is not its own.
+    """
+    if etree.memory_debugger.dict_size() > MOST_NAMES:
+        _forget_names()
     return etree.XMLPullParser(
         events=events,
         encoding="utf-8",
-        resolve_entities=False,
+        recover=True,
         load_dtd=False,
         no_network=True,
         huge_tree=False,
@@ -35,9 +69,13 @@ def parser(*events: str) -> etree.XMLPullParser[Element]:
     )
 
 
+# What this server wrote may be deeper than what it accepts: it was put into something.
+_own = etree.XMLParser(resolve_entities=False, no_network=True, huge_tree=True, collect_ids=False)
+
+
 def parse(document: bytes) -> Element:
     """A document that this server wrote itself (stored or serialised before), as its root element."""
-    return etree.fromstring(document, etree.XMLParser(resolve_entities=False, no_network=True, collect_ids=False))
+    return etree.fromstring(document, _own)
 
 
 def element(tag: str, text: str | None = None, *children: Element, **attributes: str) -> Element:
@@ -51,34 +89,60 @@ def element(tag: str, text: str | None = None, *children: Element, **attributes:
 
 def serialise(node: Element) -> bytes:
     """The element as UTF-8, without its tail and without a declaration."""
-    data: bytes = etree.tostring(node, encoding="utf-8", xml_declaration=False, with_tail=False)
-    return data
+    return _text(node).encode()
+
+
+def _text(node: Element) -> str:
+    text: str = etree.tostring(node, encoding="unicode", with_tail=False)
+    return text
 
 
 def escape(text: str) -> str:
     """Text made safe for content and for attributes in double quotes; characters that XML cannot carry are dropped."""
-    if text.isalnum():
+    if _SPECIAL.search(text) is None:
         return text
-    return _escape("".join(c for c in text if _allowed(c)) if not text.isprintable() else text, _QUOTE)
-
-
-def _allowed(character: str) -> bool:
-    code = ord(character)
-    return character in "\t\n\r" or (code >= 0x20 and not 0xD800 <= code <= 0xDFFF and code not in (0xFFFE, 0xFFFF))
+    return _escape(_FORBIDDEN.sub("", text), _QUOTE)
 
 
 def inner(node: Element) -> bytes:
     """What stands between the start tag and the end tag of an element, self-contained."""
     if len(node) == 0 and not node.text:
         return b""
-    whole = serialise(node)
+    whole = _text(node)
     # A serialised attribute never contains a raw ">", so the first one ends the start tag.
-    start = whole.index(b">") + 1
-    if b" xmlns" in whole[:start]:
-        return escape(node.text or "").encode() + b"".join(map(_with_tail, node))
-    return whole[start : whole.rindex(b"<")]
+    start = whole.index(">") + 1
+    if whole.find(" xmlns", 0, start) > 0:
+        return inner(plain(deepcopy(node)))
+    return whole[start : whole.rindex("<")].encode()
 
 
-def _with_tail(node: Element) -> bytes:
-    data: bytes = etree.tostring(node, encoding="utf-8", xml_declaration=False, with_tail=True)
-    return data
+def plain(node: Element, most: int = sys.maxsize) -> Element:
+    """The content of a stanza that names namespaces itself, on a new element with nothing else on its start tag.
+
+    What names "jabber:client" stands in no namespace afterwards, like all content; what is embedded in an element of
+    another namespace keeps its own. The children are taken over, and each declares what it uses of the prefixes that
+    stood above it. That multiplies declarations: ValueError when it may add more than `most` bytes.
+    """
+    above = sum(len(prefix) + len(name) + 10 for prefix, name in node.nsmap.items() if prefix)
+    if above * len(node) > most:
+        raise ValueError("long namespace declarations are used in many places")
+    bare = etree.Element(node.tag.rpartition("}")[2])
+    bare.text = node.text
+    for child in node:
+        if _renamed(child):
+            etree.cleanup_namespaces(child)
+        bare.append(child)
+    return bare
+
+
+def _renamed(node: Element) -> bool:
+    """Takes content out of its namespace, down to what is embedded; whether there was anything to do."""
+    namespace, _, local = node.tag.rpartition("}")
+    some: bool = namespace == _IN_CLIENT
+    if some:
+        node.tag = local
+    elif namespace:
+        return False
+    for child in node:
+        some |= _renamed(child)
+    return some

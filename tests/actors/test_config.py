@@ -10,8 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from actors.config import PROJECT, Address, Config, ConfigError, HostOptions, load
+from actors.hooks import discover
 
 DOCUMENTED = PROJECT / "etc" / "parley.toml"
+FEATURES = {name: feature.Options for name, feature in discover().items()}
 
 Write = Callable[[str], Path]
 
@@ -54,7 +56,10 @@ def as_toml(value: object) -> object:
 
 
 def test_the_documented_file_lists_exactly_the_options_with_their_defaults() -> None:
-    assert tomllib.loads(DOCUMENTED.read_text("utf-8")) == as_toml(Config())
+    expected = as_toml(Config())
+    assert isinstance(expected, dict)
+    expected["xeps"] |= {name: as_toml(options()) for name, options in FEATURES.items() if options}
+    assert tomllib.loads(DOCUMENTED.read_text("utf-8")) == expected
 
 
 def test_each_option_in_the_documented_file_follows_a_comment_that_says_why() -> None:
@@ -63,7 +68,7 @@ def test_each_option_in_the_documented_file_follows_a_comment_that_says_why() ->
 
 
 def test_the_documented_file_loads_like_the_defaults() -> None:
-    assert load(DOCUMENTED) == load(None)
+    assert load(DOCUMENTED, features=FEATURES) == load(None, features=FEATURES)
 
 
 def test_an_empty_file_is_a_valid_one(write: Write) -> None:

@@ -107,7 +107,7 @@ def test_a_python_that_is_too_old_is_told_so_in_one_line() -> None:
     assert result.stderr == f"Parley needs Python 3.11 or newer; {sys.executable} is Python 3.9.\n"
 
 
-@pytest.mark.parametrize("name", ["_venv.py", "serve", "test"])
+@pytest.mark.parametrize("name", ["_venv.py", "parleyctl", "serve", "test"])
 def test_a_python_that_is_too_old_can_read_the_file_that_tells_it(name: str) -> None:
     assert ast.parse((_venv.PROJECT / "bin" / name).read_text("utf-8"), feature_version=(3, 7))
 

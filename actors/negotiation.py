@@ -1,0 +1,262 @@
+"""The way of a client stream to a bound resource (RFC 6120 §4 to §7): its header, TLS, login, binding."""
+
+from __future__ import annotations
+
+import logging
+import secrets
+from abc import abstractmethod
+from typing import TYPE_CHECKING, Literal
+
+from actors.actor import Actor, Inbox, Timer, told
+from actors.login import ABORT, AUTH, RESPONSE, Login
+from actors.mailbox import Bind, BindRefused, Bound, LoginExpired, Unbind
+from net.connection import Secured, Transport
+from net.xmpp.errors import StanzaError, StreamError
+from net.xmpp.jid import JID, JIDMalformed, prepare_domain, prepare_resource
+from net.xmpp.offers import AFTER_LOGIN, BIND, TLS, Offer, State, features, mechanisms, starttls
+from net.xmpp.stanza import Stanza
+from net.xmpp.stream import Nonza, Opened, header
+from net.xmpp.xml import element
+
+if TYPE_CHECKING:
+    from actors.host import Domain
+    from actors.roster import Roster
+    from actors.router import Router
+
+log = logging.getLogger(__name__)
+
+BIND_REQUEST = f"{{{BIND}}}bind"
+STARTTLS = f"{{{TLS}}}starttls"
+
+# RFC 6120 §7.7.3: a client may be refused so many resources, at least 5 and no more than 10.
+BIND_ATTEMPTS = 10
+
+# RFC 5646 §4.4.1: no language tag needs more characters. A longer one is not worth adding to every stanza.
+LONGEST_LANG = 35
+
+
+class Negotiation(Actor):
+    """A Session on its way: each step is one from which the next ones are offered. `Session` tells of the fields.
+
+    A handler that raises StreamError ends the stream.
+    """
+
+    def __init__(self, router: Router, conn: Transport) -> None:
+        super().__init__()
+        self.conn: Transport | None = conn
+        self.notopen = True
+        self.type: Literal["c2s_unauthed", "c2s"] = "c2s_unauthed"
+        self.username: str | None = None
+        self.host: str | None = None
+        self.resource: str | None = None
+        self.full_jid: JID | None = None
+        self.priority = 0
+        self.presence: Stanza | None = None
+        self.interested = False
+        self.roster: Roster | None = None
+
+        self._router = router
+        self._domain: Domain | None = None
+        self._user: Inbox | None = None
+        self._login: Login | None = None
+        self._peer = conn.peer
+        self._to: JID | None = None
+        self._lang = ""
+        self._said_goodbye = False
+        self._binding = False
+        self._bind_id: str | None = None
+        self._bind_refusals = 0
+        limit = next(router.domains).config.limits.login_seconds
+        inbox = self.actor_inbox
+        self._deadline: Timer | None = router.clock.after(limit, lambda: inbox.tell(LoginExpired()))
+        router.sessions.add(inbox)
+
+    @abstractmethod
+    def close(self, reason: StreamError | None) -> None:
+        """Ends the stream."""
+
+    # -- the stream
+
+    @told(Opened)
+    def on_opened(self, opened: Opened) -> None:
+        """A stream header (RFC 6120 §4.7), the first or that after a restart."""
+        if self.conn is None:
+            return
+        try:
+            self._to = JID.parse(opened.from_).bare if opened.from_ else None
+        except JIDMalformed:
+            self._to = None
+        self._domain = domain = self._addressed(opened)
+        self.host = domain.name
+        self._lang = opened.lang if len(opened.lang) <= LONGEST_LANG else ""
+        self.conn.send(self._header() + features(self._offers(domain), self._state))
+        self.notopen = False
+        self.conn.proceed()
+
+    def _addressed(self, opened: Opened) -> Domain:
+        """The domain that the client wants to talk to, in a version that is spoken here. Raises StreamError."""
+        try:
+            name = prepare_domain(opened.to)
+        except JIDMalformed as malformed:
+            raise StreamError("improper-addressing", f"the stream header's 'to': {malformed}") from None
+        domain = self._router.domain(name)
+        if domain is None or self.host not in (None, domain.name):
+            raise StreamError("host-unknown")
+        major = opened.version.partition(".")[0]
+        if not (major.isascii() and major.isdigit()) or not major.strip("0"):
+            raise StreamError("unsupported-version")  # §4.7.5: no version is version 0.9
+        return domain
+
+    def _header(self) -> bytes:
+        """This side's stream header; whoever the client said it was is whom it is addressed to (§4.7.2)."""
+        name = self.host or next(self._router.domains).name
+        return header(id=secrets.token_urlsafe(12), from_=name, to=self._to or "")
+
+    @property
+    def _state(self) -> State:
+        state = State.SECURE if self.conn is not None and self.conn.secured else State.NEW
+        return state | State.AUTHENTICATED if self.type == "c2s" else state
+
+    def _offers(self, domain: Domain) -> list[Offer]:
+        required = domain.config.tls.required
+        offers = [starttls(required=required)]
+        if self.type == "c2s_unauthed":
+            login = self._login_to(domain)
+            offers.append(mechanisms(login.mechanisms, login.bindings, secure_first=required))
+        return [*offers, *AFTER_LOGIN, *domain.hooks.offers]
+
+    def _login_to(self, domain: Domain) -> Login:
+        if self._login is None:
+            assert self.conn is not None
+            self._login = Login(domain, secured=self.conn.secured, end_point=self.conn.end_point)
+        return self._login
+
+    def _expect_header(self) -> None:
+        self.notopen = True
+        self._login = self._to = None
+        self._lang = ""
+
+    @told(Secured)
+    def on_secured(self, secured: Secured) -> None:
+        """TLS is in force: everything known from before is forgotten (RFC 6120 §5.4.3.3)."""
+        self._expect_header()
+        self.host = self._domain = None
+
+    @told(Nonza)
+    def on_nonza(self, nonza: Nonza) -> None:
+        """An element of negotiation."""
+        if self.conn is None:
+            return
+        tag = nonza.element.tag
+        if tag == STARTTLS:
+            self._start_tls(self.conn)
+        elif tag in (AUTH, RESPONSE, ABORT) and self.type == "c2s_unauthed":
+            self._authenticate(self.conn, nonza)
+        else:
+            raise StreamError("unsupported-stanza-type")
+
+    def _start_tls(self, conn: Transport) -> None:
+        if self._state is State.NEW:
+            conn.send(f'<proceed xmlns="{TLS}"/>'.encode())
+            conn.secure()
+        else:  # RFC 6120 §5.4.2.2: it was not offered
+            conn.send(f'<failure xmlns="{TLS}"/>'.encode())
+            self.close(None)
+
+    def _authenticate(self, conn: Transport, nonza: Nonza) -> None:
+        assert self._domain is not None
+        login = self._login_to(self._domain)
+        conn.send(login.answer(nonza.element))
+        if login.username is not None:
+            self.username = login.username
+            self.type = "c2s"
+            log.info("%s: logged in as %s@%s", self._peer, self.username, self.host)
+            self._expect_header()
+            conn.restart()
+        elif login.exhausted:
+            raise StreamError("policy-violation", "too many failed logins")  # RFC 6120 §6.4.5
+        else:
+            conn.proceed()
+
+    # -- resource binding
+
+    def _before_binding(self, conn: Transport, stanza: Stanza) -> None:
+        """Before a resource is bound, nothing but the request for one is allowed (RFC 6120 §7.1)."""
+        payload = stanza.payload
+        if self.type == "c2s_unauthed" or not stanza.is_request or payload is None or payload.tag != BIND_REQUEST:
+            raise StreamError("not-authorized")
+        assert self._domain is not None and self.username is not None
+        self._bind_id = stanza.id
+        try:
+            check(stanza)
+            if stanza.type != "set":
+                raise StanzaError("bad-request")
+            wanted = payload.findtext(f"{{{BIND}}}resource")
+            resource = prepare_resource(wanted) if wanted else ""
+        except JIDMalformed as malformed:
+            self._refuse_binding(conn, StanzaError("bad-request", str(malformed)))  # §7.7.2.1
+        except StanzaError as error:
+            self._refuse_binding(conn, error)
+        else:
+            self._binding = True
+            self._user = self._router.user(self._domain.accounts.jid(self.username))
+            self._user.tell(Bind(self.actor_inbox, resource))
+
+    def _refuse_binding(self, conn: Transport, error: StanzaError) -> None:
+        """The client may try again, but not for ever (RFC 6120 §7.7.3)."""
+        conn.send(Stanza("iq", id=self._bind_id).error(error).wire)
+        self._bind_refusals += 1
+        if self._bind_refusals >= BIND_ATTEMPTS:
+            raise StreamError("policy-violation", "too many resources were refused")
+        conn.proceed()
+
+    @told(Bound)
+    def on_bound(self, bound: Bound) -> None:
+        self._binding = False
+        self.resource = bound.resource
+        assert self._domain is not None and self.username is not None and self._user is not None
+        if self.conn is None:
+            self._user.tell(Unbind(self.actor_inbox, bound.resource))
+            return
+        self._stop_deadline()
+        self.full_jid = JID.of(self.username, self._domain.name, bound.resource)
+        self.roster = bound.roster
+        answer = element(BIND_REQUEST, None, element(f"{{{BIND}}}jid", self.full_jid))
+        result = Stanza("iq", type="result", id=self._bind_id, content=element("iq", None, answer))
+        self.conn.send(result.wire)
+        self.conn.proceed(freely=True)
+
+    @told(BindRefused)
+    def on_bind_refused(self, refused: BindRefused) -> None:
+        self._binding = False
+        if self.conn is None:
+            self._stop()
+        else:
+            self._refuse_binding(self.conn, refused.error)
+
+    # -- time
+
+    @told(LoginExpired)
+    def on_login_expired(self, message: LoginExpired) -> None:
+        if self.full_jid is None:
+            raise StreamError("connection-timeout", "no login in time")
+
+    def _stop_deadline(self) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
+
+    @property
+    def _who(self) -> str:
+        return self.full_jid or self._peer
+
+    def __repr__(self) -> str:
+        return f"<Session {self._who}>"
+
+
+def check(iq: Stanza) -> None:
+    """RFC 6120 §8.2.3: an id, a type out of four, and as many children as go with it. Raises StanzaError."""
+    count = len(iq.element)
+    fits = count == 1 if iq.is_request else iq.type == "error" or (iq.type == "result" and count <= 1)
+    if not fits or iq.id is None:
+        raise StanzaError("bad-request", "RFC 6120 §8.2.3")

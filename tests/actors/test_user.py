@@ -1,0 +1,518 @@
+"""Users: what becomes of one that crashes, sleeps, has too much to do or is removed."""
+
+from collections.abc import Callable
+
+import pytest
+
+from actors.mailbox import Bind, Kick, ListSessions, Remove, Returned, Unbind
+from actors.roster import ROSTER, RosterStore
+from actors.router import DROWSE
+from actors.session import Session
+from actors.storage import StorageError
+from actors.storage.memory import MemoryMap
+from actors.user import User
+from net.xmpp.errors import StreamError
+from net.xmpp.jid import JID
+from net.xmpp.stanza import Stanza
+from tests.couple import JULIET, ROMEO, item, lovers, query, relate, states, subscribes, told
+from tests.world import Client, World, failure, settle
+
+CRASH = "<crash xmlns='urn:x-test'/>"
+
+
+def crashing(world: World, times: int) -> list[Stanza]:
+    """Every User of this world crashes on a stanza with CRASH in it, so many times. Returns those that did."""
+    crashed: list[Stanza] = []
+
+    def crash(_: User, stanza: Stanza) -> Stanza:
+        if b"urn:x-test" in stanza.body and len(crashed) < times:
+            crashed.append(stanza)
+            raise RuntimeError("made to fail")
+        return stanza
+
+    hooks = world.domain.hooks
+    hooks.inbound, hooks.outbound = (*hooks.inbound, crash), (*hooks.outbound, crash)
+    return crashed
+
+
+def without_storage(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise StorageError("made to fail")
+
+    monkeypatch.setattr(MemoryMap, "change", fail)
+    monkeypatch.setattr(MemoryMap, "items", fail)
+
+
+def user(world: World, jid: JID = JULIET) -> User:
+    actor = world.router.user(jid).actor
+    assert isinstance(actor, User)
+    return actor
+
+
+def message(id: str, inside: str = "", to: str = "juliet@localhost") -> str:
+    return f"<message to='{to}' id='{id}'>{inside}</message>"
+
+
+def ids(client: Client) -> list[str | None]:
+    return [node.get("id") for node in client.hears()]
+
+
+def ask(world: World, jid: JID, question: object) -> object:
+    answer = world.router.user(jid).actor.actor_ref.ask(question, block=False)
+    settle()
+    return answer.get(timeout=1)
+
+
+# -- crashes
+
+
+def test_a_message_that_crashes_its_user_once_is_delivered_in_its_order() -> None:
+    world, romeo, juliet = lovers("both")
+    crashing(world, 1)
+    before = user(world)
+    for id, body in (("1", ""), ("2", CRASH), ("3", "")):
+        world.router.route(Stanza("message", id=id, from_=romeo.jid, to=JULIET, body=body.encode()))
+    assert ids(juliet) == ["1", "2", "3"]
+    assert user(world) is not before
+
+
+@pytest.mark.parametrize("to", ["juliet@localhost", "juliet@localhost/balcony"])
+def test_a_message_that_crashes_its_user_twice_comes_back_and_the_others_pass(to: str) -> None:
+    world, romeo, juliet = lovers("both")
+    crashed = crashing(world, 2)
+    for id, body in (("1", ""), ("2", CRASH), ("3", "")):
+        world.router.route(Stanza("message", id=id, from_=romeo.jid, to=JID.parse(to), body=body.encode()))
+    assert ids(juliet) == ["1", "3"]
+    error = romeo.hears_one()
+    assert (error.get("id"), error.get("from"), failure(error)) == ("2", to, ("cancel", "internal-server-error"))
+    assert len(crashed) == 2
+
+
+@pytest.mark.parametrize("stanza", [message("2", CRASH), f"<iq type='get' id='2' to='juliet@localhost'>{CRASH}</iq>"])
+def test_a_stanza_that_crashes_its_senders_user_twice_comes_back(stanza: str) -> None:
+    world, romeo, juliet = lovers("both")
+    crashed = crashing(world, 2)
+    romeo.says(message("1") + stanza + message("3"))
+    error = romeo.hears_one()
+    assert (error.get("id"), failure(error)) == ("2", ("cancel", "internal-server-error"))
+    assert ids(juliet) == ["1", "3"]
+    assert len(crashed) == 2
+
+
+def test_after_a_crash_the_resources_are_as_they_were() -> None:
+    world, romeo, juliet = lovers("both")
+    second = world.connect("juliet", "chamber").says("<presence><priority>-3</priority></presence>")
+    juliet.says("<presence to='nurse@localhost'/>")
+    for client in (romeo, juliet, second):
+        client.hears()
+    before = user(world)
+    crashing(world, 2)
+    world.router.route(Stanza("message", to=JULIET, body=CRASH.encode()))
+    settle()
+    assert told(romeo) == told(juliet) == told(second) == []
+    after = user(world)
+    assert after is not before
+    assert {name: (r.priority, r.interested, r.directed) for name, r in after.resources.items()} == {
+        "balcony": (0, True, {"nurse@localhost"}),
+        "chamber": (-3, False, set()),
+    }
+    romeo.says(message("1"))
+    assert ids(juliet) == ["1"]
+    assert ids(second) == []
+
+
+def test_after_a_crash_a_resource_that_goes_is_gone_for_everybody_who_saw_it() -> None:
+    world, romeo, juliet = lovers("both")
+    nurse = World.available(world, "romeo", "nurse")
+    crashing(world, 2)
+    world.router.route(Stanza("message", to=JULIET, body=CRASH.encode()))
+    juliet.wire.cut()
+    settle()
+    assert "presence unavailable juliet@localhost/balcony" in told(romeo)
+    assert "presence unavailable juliet@localhost/balcony" in told(nurse)
+
+
+@pytest.mark.parametrize("leaving", [Client.says, lambda client, _: client.wire.cut()])
+def test_a_resource_that_goes_while_its_user_crashes_is_gone(leaving: Callable[[Client, str], object]) -> None:
+    world, romeo, juliet = lovers("both")
+    crashing(world, 2)
+    world.router.route(Stanza("message", to=JULIET, body=CRASH.encode()))
+    leaving(juliet, "</stream:stream>")
+    settle()
+    assert told(romeo) == ["presence unavailable juliet@localhost/balcony"]
+    assert juliet.session.actor_inbox not in world.router.sessions
+
+
+def test_what_a_client_sends_while_its_user_crashes_is_not_lost_and_stays_in_order() -> None:
+    world, romeo, juliet = lovers("both")
+    crashing(world, 1)
+    romeo.wire.hear(b"".join(message(str(n), CRASH if n == 150 else "").encode() for n in range(300)))
+    settle()
+    assert ids(juliet) == [str(n) for n in range(300)]
+    assert ids(romeo) == []
+
+
+def test_what_is_told_to_a_user_that_has_crashed_goes_to_the_one_in_its_place() -> None:
+    world, romeo, juliet = lovers("both")
+    crashing(world, 2)
+    old = user(world, ROMEO).actor_inbox
+    world.router.route(Stanza("message", to=ROMEO, body=CRASH.encode()))
+    settle()
+    assert old.closed
+    romeo.session._user = old  # it has not heard of the new one yet
+    romeo.says(message("1"))
+    assert ids(juliet) == ["1"]
+
+
+def test_a_presence_that_crashes_its_user_once_is_still_the_first() -> None:
+    """The new User knows what the old one had done, not what the Session has already sent."""
+    world = World("romeo", "juliet")
+    relate(world, ROMEO, JULIET, "both")
+    juliet = world.available("juliet", "balcony")
+    crashing(world, 1)
+    romeo = world.connect("romeo", "orchard").says(f"<presence>{CRASH}</presence>")
+    assert "presence juliet@localhost/balcony" in told(romeo)
+    assert told(juliet) == ["presence romeo@localhost/orchard"]
+
+
+def test_somebody_elses_crash_is_nobodys() -> None:
+    world, romeo, juliet = lovers("both")
+    crashing(world, 100)
+    world.router.route(Stanza("message", to=JULIET, body=CRASH.encode()))
+    assert romeo.asks("get", query()).get("type") == "result"
+    assert told(juliet) == []
+
+
+def test_a_session_whose_user_crashes_twice_on_its_end_ends_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = World("juliet")
+    juliet = world.available("juliet")
+
+    def fail(*_: object) -> None:
+        raise RuntimeError("made to fail")
+
+    monkeypatch.setitem(User.handlers, Unbind, fail)
+    juliet.wire.cut()
+    settle()
+    assert world.router.sessions == set()
+    assert user(world).resources == {}
+
+
+def test_a_session_whose_user_crashes_twice_on_binding_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise RuntimeError("made to fail")
+
+    monkeypatch.setitem(User.handlers, Bind, fail)
+    client = World("juliet").wire().opens().logs_in("juliet")
+    client.hears()
+    client.says("<iq type='set' id='bind'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'/></iq>")
+    assert failure(client.hears_one()) == ("cancel", "internal-server-error")
+
+
+# -- storage that fails
+
+
+def test_a_change_that_cannot_be_stored_is_refused_and_nothing_has_changed(monkeypatch: pytest.MonkeyPatch) -> None:
+    world, romeo, juliet = lovers("none")
+    before = user(world, ROMEO)
+    with monkeypatch.context() as patched:
+        without_storage(patched)
+        assert failure(romeo.asks("set", item("name='J'"))) == ("cancel", "internal-server-error")
+        subscribes(romeo, "subscribe", "juliet")
+        assert failure(romeo.hears_one()) == ("cancel", "internal-server-error")
+    assert told(juliet) == []
+    assert states(world) == ("none", "none")
+    assert user(world, ROMEO) is before
+    assert romeo.asks("set", item("name='J'")).get("type") == "result"
+
+
+def test_a_user_that_cannot_be_woken_answers_with_an_error_and_tries_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = World("romeo", "juliet", sets=('xeps.disabled=["offline"]',))
+    romeo = world.available("romeo")
+    awake = world.router.awake
+    with monkeypatch.context() as patched:
+        without_storage(patched)
+        for _ in range(2):
+            romeo.says(message("1"))
+            assert failure(romeo.hears_one()) == ("cancel", "internal-server-error")
+        assert world.router.awake == awake
+    romeo.says(message("2"))
+    assert failure(romeo.hears_one()) == ("cancel", "service-unavailable")
+
+
+def test_nobody_can_bind_while_nothing_can_be_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = World("romeo")
+    client = world.wire().opens().logs_in("romeo")
+    client.hears()
+    bind = "<iq type='set' id='bind'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'/></iq>"
+    with monkeypatch.context() as patched:
+        without_storage(patched)
+        client.says(bind)
+        assert failure(client.hears_one()) == ("cancel", "internal-server-error")
+    client.says(bind)
+    assert client.hears_one().get("type") == "result"
+
+
+def test_a_crash_while_nothing_can_be_loaded_costs_no_session(monkeypatch: pytest.MonkeyPatch) -> None:
+    world, romeo, juliet = lovers("both")
+    crashing(world, 1)
+    with monkeypatch.context() as patched:
+        without_storage(patched)
+        world.router.route(Stanza("message", to=JULIET, body=CRASH.encode()))
+        romeo.says(message("1"))
+        assert failure(romeo.hears_one()) == ("cancel", "internal-server-error")
+    romeo.says(message("2"))
+    assert ids(juliet) == ["2"]
+    juliet.wire.cut()
+    settle()
+    assert told(romeo) == ["presence unavailable juliet@localhost/balcony"]
+
+
+def test_a_session_can_end_while_nothing_can_be_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = World("juliet")
+    juliet = world.available("juliet")
+    crashing(world, 1)
+    without_storage(monkeypatch)
+    world.router.route(Stanza("message", to=JULIET, body=CRASH.encode()))
+    juliet.wire.cut()
+    settle()
+    assert world.router.sessions == set()
+
+
+# -- sleep
+
+
+def test_a_user_without_a_session_leaves_memory_after_a_while() -> None:
+    world = World("romeo", "juliet")
+    world.connect("romeo").says(message("1")).says("</stream:stream>")
+    assert world.router.awake == 2
+    world.clock.advance(DROWSE)
+    assert world.router.awake == 2
+    world.clock.advance(DROWSE)
+    assert world.router.awake == 0
+    assert world.clock.timers == 0
+
+
+def test_a_user_that_is_told_something_stays_awake_for_as_long_again() -> None:
+    world = World("romeo", "juliet")
+    romeo = world.connect("romeo")
+    for _ in range(4):
+        romeo.says(message("1"))
+        world.clock.advance(DROWSE)
+        assert world.router.awake == 2
+    world.clock.advance(DROWSE)
+    assert world.router.awake == 1
+
+
+def test_a_user_with_a_session_stays() -> None:
+    world = World("romeo")
+    romeo = world.available("romeo")
+    for _ in range(5):
+        world.clock.advance(DROWSE)
+    assert world.router.awake == 1
+    assert romeo.asks("get", query()).get("type") == "result"
+
+
+def test_a_user_that_was_about_to_sleep_when_a_session_came_starts_anew_when_it_has_gone() -> None:
+    world = World("romeo")
+    world.connect("romeo").says("</stream:stream>")
+    world.clock.advance(DROWSE)
+    romeo = world.connect("romeo")
+    world.clock.advance(DROWSE)
+    romeo.says("</stream:stream>")
+    assert world.router.awake == 1
+    world.clock.advance(DROWSE)
+    assert world.router.awake == 1
+
+
+def test_a_session_that_binds_as_its_user_falls_asleep_is_bound() -> None:
+    world = World("romeo")
+    world.connect("romeo").says("</stream:stream>")
+    client = world.wire().opens().logs_in("romeo")
+    client.hears()
+    world.clock.advance(DROWSE)
+    inbox = world.router.user(ROMEO)
+    client.wire.hear(b"<iq type='set' id='bind'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'/></iq>")
+    world.clock.advance(DROWSE)  # it is told to sleep before its Session has had its turn
+    assert client.hears_one().get("type") == "result"
+    assert world.router.awake == 1
+    assert len(user(world, ROMEO).resources) == 1
+    assert inbox.closed is (world.router.user(ROMEO) is not inbox)
+
+
+def test_what_is_told_to_a_user_that_has_fallen_asleep_wakes_it() -> None:
+    world = World("romeo", "juliet")
+    inbox = world.router.user(JULIET)
+    world.connect("romeo").says(message("1"))
+    world.clock.advance(DROWSE)
+    world.clock.advance(DROWSE)
+    assert inbox.closed
+    inbox.tell(Returned(Stanza("iq", type="get", id="1", from_=ROMEO, to=JULIET)))
+    settle()
+    assert world.router.awake >= 1
+
+
+def test_an_address_without_an_account_leaves_memory_at_once() -> None:
+    world = World("romeo")
+    romeo = world.connect("romeo")
+    romeo.says("".join(message("1", to=f"nobody{n}@localhost") for n in range(50)))
+    assert len(romeo.hears()) == 50
+    assert world.router.awake == 1
+
+
+def test_an_account_can_log_in_as_soon_as_there_is_one() -> None:
+    world = World("romeo")
+    world.connect("romeo").says(message("1"))
+    world.domain.accounts.create(JULIET, "secret", world.clock.now())
+    assert world.connect("juliet").jid is not None
+
+
+# -- too much to do
+
+
+def test_a_user_with_too_much_to_do_takes_no_more_stanzas() -> None:
+    world = World("romeo", "juliet", sets=("limits.mailbox=100",))
+    romeo, juliet = world.available("romeo"), world.available("juliet")
+    assert romeo.jid is not None
+    for n in range(120):
+        world.router.route(Stanza("message", id=str(n), from_=romeo.jid, to=JULIET))
+    settle()
+    assert ids(juliet) == [str(n) for n in range(100)]
+    refused = romeo.hears()
+    assert [node.get("id") for node in refused] == [str(n) for n in range(100, 120)]
+    assert {failure(node) for node in refused} == {("wait", "resource-constraint")}
+
+
+def test_a_user_with_too_much_to_do_for_itself_ends_in_silence() -> None:
+    world = World("romeo", sets=("limits.mailbox=100",))
+    romeo = world.available("romeo")
+    assert romeo.jid is not None
+    for n in range(120):
+        world.router.route(Stanza("message", id=str(n), from_=romeo.jid, to=ROMEO))
+    settle()
+    assert len(ids(romeo)) == 100
+
+
+# -- what comes back from a Session
+
+
+def returned(world: World, stanza: Stanza, *, shared: bool = False) -> None:
+    world.router.user(JULIET).tell(Returned(stanza, shared))
+    settle()
+
+
+@pytest.mark.parametrize(
+    ("type", "delivered", "refused"), [("chat", ["1"], []), ("normal", [], ["1"]), ("headline", [], [])]
+)
+def test_a_message_that_was_not_written_goes_where_it_would_go_without_that_resource(
+    type: str, delivered: list[str], refused: list[str]
+) -> None:
+    world, romeo, juliet = lovers("both")
+    returned(world, Stanza("message", type=type, id="1", from_=romeo.jid, to=JID.parse("juliet@localhost/gone")))
+    assert ids(juliet) == delivered
+    assert ids(romeo) == refused
+
+
+def test_a_message_to_many_that_one_of_them_did_not_write_is_not_doubled() -> None:
+    world, romeo, juliet = lovers("both")
+    other = world.available("juliet", "chamber")
+    romeo.hears()
+    juliet.hears()
+    other.wire.closed = True
+    other.session.conn = None  # it has lost its connection, and nobody knows
+    romeo.says(message("1"))
+    assert ids(juliet) == ["1"]
+    assert ids(romeo) == []
+
+
+@pytest.mark.parametrize("shared", [True, False])
+def test_a_message_that_nobody_has_written_is_kept_or_refused(shared: bool) -> None:
+    world = World("romeo", "juliet", sets=('xeps.disabled=["offline"]',))
+    romeo = world.available("romeo")
+    returned(world, Stanza("message", type="chat", id="1", from_=romeo.jid, to=JULIET), shared=shared)
+    assert failure(romeo.hears_one()) == ("cancel", "service-unavailable")
+
+
+# -- legacy
+
+
+def test_establishing_a_session_does_nothing_and_says_so() -> None:
+    world = World("romeo", "juliet")
+    romeo = world.connect("romeo")
+    session = "<session xmlns='urn:ietf:params:xml:ns:xmpp-session'/>"
+    assert romeo.asks("set", session).get("type") == "result"
+    assert romeo.asks("set", session, to="localhost").get("type") == "result"
+    assert failure(romeo.asks("set", session, to="juliet@localhost")) == ("auth", "forbidden")
+
+
+# -- removal of the account
+
+
+def test_an_account_that_is_removed_leaves_nothing() -> None:
+    world, romeo, juliet = lovers("both")
+    juliet.asks("set", item(jid="nurse@localhost"))
+    romeo.hears()
+    ask(world, JULIET, Remove())
+    assert "not-authorized" in juliet.raw
+    assert juliet.wire.closed
+    assert told(romeo) == [
+        "presence unavailable juliet@localhost/balcony",
+        "presence unsubscribe juliet@localhost",
+        "push juliet@localhost to",
+        "presence unsubscribed juliet@localhost",
+        "push juliet@localhost none",
+    ]
+    assert not world.domain.accounts.exists(JULIET)
+    assert len(RosterStore(world.server.storage).load(JULIET)) == 0
+    assert world.router.sessions == {romeo.session.actor_inbox}
+    world.domain.accounts.create(JULIET, "secret", world.clock.now())
+    assert world.connect("juliet").asks("get", query())[0].findall(f"{{{ROSTER}}}item") == []
+
+
+@pytest.mark.parametrize("state", ["none + pending out", "none + pending in"])
+def test_requests_of_an_account_and_to_it_end_with_it(state: str) -> None:
+    world = World("romeo", "juliet")
+    relate(world, ROMEO, JULIET, state)
+    ask(world, JULIET, Remove())
+    assert states(world) == ("none", "none")
+
+
+def test_a_removal_that_cannot_be_stored_has_not_happened(monkeypatch: pytest.MonkeyPatch) -> None:
+    world, romeo, juliet = lovers("both")
+
+    def fail(*_: object) -> None:
+        raise StorageError("made to fail")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(world.server.storage, "forget", fail)
+        with pytest.raises(StorageError):
+            ask(world, JULIET, Remove())
+    assert told(romeo) == told(juliet) == []
+    assert world.domain.accounts.exists(JULIET)
+
+
+def test_whoever_has_authenticated_cannot_bind_once_the_account_is_gone() -> None:
+    world = World("juliet")
+    client = world.wire().opens().logs_in("juliet")
+    client.hears()
+    ask(world, JULIET, Remove())
+    client.says("<iq type='set' id='bind'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'/></iq>")
+    assert failure(client.hears_one()) == ("cancel", "not-allowed")
+
+
+# -- what is asked at the edges
+
+
+def test_a_user_lists_its_sessions() -> None:
+    world = World("juliet")
+    one, other = world.connect("juliet", "a"), world.connect("juliet", "b")
+    listed = ask(world, JULIET, ListSessions())
+    assert listed == {"a": one.session.actor_inbox, "b": other.session.actor_inbox}
+    assert isinstance(one.session, Session)
+
+
+def test_a_resource_can_be_kicked() -> None:
+    world = World("juliet")
+    juliet = world.connect("juliet", "balcony")
+    assert ask(world, JULIET, Kick("balcony", StreamError("reset"))) is True
+    assert "<reset " in juliet.raw
+    assert ask(world, JULIET, Kick("balcony", StreamError("reset"))) is False

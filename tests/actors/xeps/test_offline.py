@@ -1,0 +1,259 @@
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from lxml import etree
+
+from actors.storage import Archive, Entry, StorageError
+from actors.xeps.offline import Offline
+from net.xmpp.stamps import DELAY, stamp
+from tests.world import Client, World, failure, settle
+
+BODY = "{jabber:client}body"
+
+
+class Full(Archive):
+    """A disk without any room: nothing can be stored, read or deleted."""
+
+    def append_within(self, owner: str, entry: Entry, at_most: int) -> str | None:
+        raise StorageError("no space left on device")
+
+    def page(self, owner: str, **wanted: object) -> list[tuple[str, Entry]]:  # type: ignore[override]
+        raise StorageError("no space left on device")
+
+
+def world_of_two(*sets: str) -> tuple[World, Client]:
+    """A world in which juliet is offline, and romeo to write to her."""
+    world = World("romeo", "juliet", sets=sets)
+    return world, world.connect("romeo", "orchard")
+
+
+def message(text: str, type: str = "chat", to: str = "juliet@localhost", more: str = "") -> str:
+    return f"<message to='{to}' type='{type}'><body>{text}</body>{more}</message>"
+
+
+def texts(client: Client) -> list[str | None]:
+    """The bodies of the messages heard since the last look."""
+    return [node.findtext(BODY) for node in client.hears() if node.tag.endswith("}message")]
+
+
+def arrives(world: World, resource: str = "balcony") -> Client:
+    """A client of juliet's that has come online, and heard nothing yet."""
+    return world.connect("juliet", resource).says("<presence/>")
+
+
+def archive(world: World) -> Offline:
+    return next(feature for feature in world.domain.hooks.features if isinstance(feature, Offline))
+
+
+@pytest.mark.parametrize("type", ["chat", "normal", "", "unheard-of"])
+@pytest.mark.parametrize("to", ["juliet@localhost", "juliet@localhost/balcony"])
+def test_messages_wait_and_come_in_order(type: str, to: str) -> None:
+    world, romeo = world_of_two()
+    for number in range(3):
+        romeo.says(message(str(number), type, to))
+    refused = type != "chat" and to.endswith("balcony")  # RFC 6121 §8.5.3.2.1: only chat is as if to the bare JID
+    assert len(romeo.hears()) == (3 if refused else 0)
+    assert texts(arrives(world)) == ([] if refused else ["0", "1", "2"])
+
+
+@pytest.mark.parametrize("type", ["groupchat", "headline", "error"])
+def test_other_types_are_not_stored(type: str) -> None:
+    world, romeo = world_of_two()
+    romeo.says(message("x", type))
+    assert [failure(node) for node in romeo.hears()] == (
+        [("cancel", "service-unavailable")] if type == "groupchat" else []
+    )
+    assert texts(arrives(world)) == []
+
+
+def test_a_message_comes_as_it_was_sent_with_a_note_of_the_delay() -> None:
+    world, romeo = world_of_two()
+    world.clock.time = 1_031_699_305.25
+    content = "<subject>a&amp;b</subject><x xmlns='urn:x' y='&quot;'><z/> tail</x>"
+    romeo.says(f"<message to='JULIET@localhost' id='a&lt;b' xml:lang='it' xmlns:u='urn:u' u:v='w'>{content}</message>")
+    world.clock.advance(3600)
+    heard = next(node for node in arrives(world).hears() if node.tag.endswith("}message"))
+    assert dict(heard.attrib) == {
+        "from": "romeo@localhost/orchard",
+        "to": "juliet@localhost",
+        "id": "a<b",
+        "{http://www.w3.org/XML/1998/namespace}lang": "it",
+        "{urn:u}v": "w",
+    }
+    *sent, note = heard
+    assert note.tag == DELAY
+    assert dict(note.attrib) == {"from": "localhost", "stamp": "2002-09-10T23:08:25.250000Z"}
+    whole = etree.fromstring(f"<message xmlns='jabber:client'>{content}</message>")
+    assert [etree.tostring(node, method="c14n", exclusive=True) for node in sent] == [
+        etree.tostring(node, method="c14n", exclusive=True) for node in whole
+    ]
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Cs", "Cn"]), min_size=1))
+def test_any_text_survives_being_stored(text: str) -> None:
+    world, romeo = world_of_two()
+    body = etree.Element("body")
+    body.text = text
+    romeo.says(f"<message to='juliet@localhost'>{etree.tostring(body, encoding='unicode')}</message>")
+    assert texts(arrives(world)) == [text]
+
+
+def test_messages_wait_while_every_priority_is_negative() -> None:
+    world, romeo = world_of_two()
+    juliet = world.available("juliet", "balcony", "<presence><priority>-1</priority></presence>")
+    romeo.says(message("x"))
+    assert texts(juliet) == []
+    assert texts(juliet.says("<presence><priority>0</priority></presence>")) == ["x"]
+
+
+def test_messages_are_delivered_once() -> None:
+    world, romeo = world_of_two()
+    romeo.says(message("x"))
+    first = arrives(world)
+    assert texts(first) == ["x"]
+    first.says("<presence type='unavailable'/>").says("<presence/>")
+    assert texts(first) == []
+    assert texts(arrives(world, "chamber")) == []
+
+
+def test_two_resources_that_come_at_once_get_them_once_together() -> None:
+    world, romeo = world_of_two()
+    romeo.says(message("x")).says(message("y"))
+    clients = [world.connect("juliet", name) for name in ("balcony", "chamber")]
+    for client in clients:
+        client.wire.hear(b"<presence/>")
+    settle()
+    assert sorted(map(texts, clients)) == [[], ["x", "y"]]
+
+
+def test_messages_outlive_the_user_falling_asleep() -> None:
+    world, romeo = world_of_two()
+    romeo.says(message("x"))
+    world.clock.advance(60)
+    world.clock.advance(60)
+    assert world.router.awake == 1
+    romeo.says(message("y"))
+    assert texts(arrives(world)) == ["x", "y"]
+
+
+def test_what_a_broken_connection_did_not_take_waits_again_with_its_first_stamp() -> None:
+    world, romeo = world_of_two()
+    then = world.clock.now()
+    romeo.says(message("x")).says(message("y"))
+    world.clock.advance(60)
+    juliet = world.connect("juliet", "balcony")
+    juliet.wire.hear(b"<presence/>")
+    juliet.wire.cut()
+    settle()
+    world.clock.advance(60)
+    heard = [node for node in arrives(world).hears() if node.tag.endswith("}message")]
+    assert [node.findtext(BODY) for node in heard] == ["x", "y"]
+    assert [[note.get("stamp") for note in node.iterfind(DELAY)] for node in heard] == [[stamp(then)]] * 2
+
+
+def test_what_one_resource_did_not_take_is_not_lost_when_another_has_come_meanwhile() -> None:
+    world, romeo = world_of_two()
+    romeo.says(message("x"))
+    first, second = world.connect("juliet", "balcony"), world.connect("juliet", "chamber")
+    first.wire.hear(b"<presence/>")
+    first.wire.cut()
+    second.wire.hear(b"<presence/>")
+    settle()
+    assert texts(second) == ["x"]
+
+
+def test_a_delay_somewhere_else_is_left_in_place() -> None:
+    world, romeo = world_of_two()
+    note = "<delay xmlns='urn:xmpp:delay' from='elsewhere.example' stamp='2002-09-10T23:08:25Z'/>"
+    romeo.says(message("x", more=note))
+    heard = next(node for node in arrives(world).hears() if node.tag.endswith("}message"))
+    assert [found.get("from") for found in heard.iterfind(DELAY)] == ["elsewhere.example", "localhost"]
+
+
+@pytest.mark.parametrize("forger", ["localhost", "LocalHost"])
+def test_nobody_may_say_that_the_server_has_delayed_something(forger: str) -> None:
+    world, romeo = world_of_two()
+    romeo.says(message("x", more=f"<delay xmlns='urn:xmpp:delay' from='{forger}' stamp='2002-09-10T23:08:25Z'/>"))
+    assert failure(romeo.hears_one()) == ("modify", "not-acceptable")
+    assert texts(arrives(world)) == []
+
+
+STATE = "<composing xmlns='http://jabber.org/protocol/chatstates'/>"
+
+
+@pytest.mark.parametrize("content", [STATE, f"{STATE}<thread>t</thread>", "", "text"])
+def test_messages_without_lasting_content_are_dropped(content: str) -> None:
+    world, romeo = world_of_two()
+    romeo.says(f"<message type='chat' to='juliet@localhost'>{content}</message>")
+    assert romeo.hears() == []
+    assert not [node for node in arrives(world).hears() if node.tag.endswith("}message")]
+
+
+@pytest.mark.parametrize("content", [f"<body>x</body>{STATE}", "<received xmlns='urn:xmpp:receipts' id='1'/>"])
+def test_a_message_with_anything_else_in_it_is_stored(content: str) -> None:
+    world, romeo = world_of_two()
+    romeo.says(f"<message type='chat' to='juliet@localhost'>{content}</message>")
+    assert len([node for node in arrives(world).hears() if node.tag.endswith("}message")]) == 1
+
+
+def test_beyond_the_limit_the_sender_gets_an_error() -> None:
+    world, romeo = world_of_two("limits.offline=2")
+    for number in range(3):
+        romeo.says(message(str(number)))
+    answer = romeo.hears_one()
+    assert (answer.findtext(BODY), failure(answer)) == ("2", ("cancel", "service-unavailable"))
+    assert texts(arrives(world)) == ["0", "1"]
+    romeo.says(message("3"))
+    assert romeo.hears() == []
+
+
+def test_what_waits_always_fits_into_the_outbox_of_a_connection() -> None:
+    world, romeo = world_of_two("limits.outbox=40000", "limits.stanza=20000")
+    for _ in range(3):
+        romeo.says(message("x" * 12_000))
+    assert failure(romeo.hears_one()) == ("cancel", "service-unavailable")
+    juliet = arrives(world)
+    assert len(juliet.wire.said) < 40_000
+    assert len(texts(juliet)) == 2
+    juliet.says("<presence type='unavailable'/>")
+    romeo.says(message("x" * 12_000))
+    assert romeo.hears() == []
+
+
+def test_what_waits_is_counted_again_by_a_user_that_has_slept() -> None:
+    world, romeo = world_of_two("limits.outbox=40000", "limits.stanza=20000")
+    romeo.says(message("x" * 12_000)).says(message("x" * 12_000))
+    world.clock.advance(60)
+    world.clock.advance(60)
+    romeo.says(message("x" * 12_000))
+    assert failure(romeo.hears_one()) == ("cancel", "service-unavailable")
+
+
+def test_storage_can_be_turned_off() -> None:
+    _, romeo = world_of_two("limits.offline=0")
+    assert failure(romeo.says(message("x")).hears_one()) == ("cancel", "service-unavailable")
+
+
+def test_a_message_that_cannot_be_stored_comes_back_to_its_sender() -> None:
+    world, romeo = world_of_two()
+    archive(world)._archive = Full()
+    assert failure(romeo.says(message("x")).hears_one()) == ("cancel", "internal-server-error")
+
+
+def test_a_resource_can_come_online_while_nothing_can_be_read() -> None:
+    world, romeo = world_of_two()
+    romeo.says(message("x"))
+    feature = archive(world)
+    whole, feature._archive = feature._archive, Full()
+    juliet = arrives(world)
+    assert [node.tag for node in juliet.hears()] == ["{jabber:client}presence"]
+    feature._archive = whole
+    juliet.says("<presence type='unavailable'/>").says("<presence/>")
+    assert texts(juliet) == ["x"]
+
+
+def test_messages_to_nobody_are_not_stored() -> None:
+    _, romeo = world_of_two()
+    answer = romeo.says(message("x", to="nobody@localhost")).hears_one()
+    assert failure(answer) == ("cancel", "service-unavailable")

@@ -1,0 +1,17 @@
+"""Other people's programs that the server is tested with, where they are installed."""
+
+import os
+import shutil
+
+import pytest
+
+REQUIRED = os.environ.get("PARLEY_REQUIRE_PEERS") == "1"
+
+
+def need(*programs: str) -> None:
+    """Skips the test unless all of these can be run; fails it instead with PARLEY_REQUIRE_PEERS=1."""
+    missing = ", ".join(program for program in programs if shutil.which(program) is None)
+    if missing and REQUIRED:
+        pytest.fail(f"not installed: {missing}")
+    if missing:
+        pytest.skip(f"not installed: {missing}")
