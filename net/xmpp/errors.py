@@ -76,16 +76,24 @@ class StanzaError(Exception):
 
     `condition` is one of `STANZA_CONDITIONS`; `type` ("auth", "cancel", "continue", "modify", "wait") defaults to what
     the RFC recommends for it; `text` is for people, in English; `detail` is an application-specific condition (§8.3.4).
+    `echo`: whether the error brings back what the stanza contained (§8.3.1 leaves it open); no secret needs that.
     """
 
     def __init__(
-        self, condition: str, text: str = "", *, type: str | None = None, detail: etree._Element | None = None
+        self,
+        condition: str,
+        text: str = "",
+        *,
+        type: str | None = None,
+        detail: etree._Element | None = None,
+        echo: bool = True,
     ) -> None:
         super().__init__(condition, text)
         self.condition = condition
         self.type = type or STANZA_CONDITIONS[condition]
         self.text = text
         self.detail = detail
+        self.echo = echo
 
     def xml(self) -> bytes:
         """The <error/> element, to stand inside a stanza of type "error"."""

@@ -29,7 +29,7 @@ def after_prolog(data: bytes) -> bytes | None:
             return None
         _check(data[:end])
         data = data[end:].lstrip(BLANK)
-    if data in (b"", b"<"):
+    if len(data) < 2:
         return None
     if data[:1] != b"<" or data[1:2] == b"\0":
         # RFC 6120 §11.6: UTF-8 only. UTF-16 comes with a byte order mark or a NUL; U+FEFF in UTF-8 is but a character.

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Literal
 
 from net.xmpp.errors import StanzaError, StreamError
 from net.xmpp.jid import JID, JIDMalformed
-from net.xmpp.xml import CLIENT, XML, XML_LANG, Element, element, escape, inner, parse, serialise
+from net.xmpp.xml import CLIENT, MOST_ATTRIBUTES, XML, XML_LANG, Element, element, escape, inner, parse, serialise
 
 Kind = Literal["message", "presence", "iq"]
 
 KINDS = frozenset(("message", "presence", "iq"))
-
-# RFC 6120 defines five; looking one up takes the longer the more there are.
-MOST_ATTRIBUTES = 50
 
 
 class Stanza:
@@ -140,11 +137,19 @@ class Stanza:
         other.from_ = from_
         return other
 
-    def with_content(self, *children: Element) -> Stanza:
-        """The same with these elements added to a copy of its content."""
+    def with_content(self, *children: Element | bytes) -> Stanza:
+        """The same with these elements, serialised or not, added to a copy of its content."""
         other = self.addressed(self.to)
         other._element = None
-        other._body = self.body + b"".join(map(serialise, children))
+        added = (child if isinstance(child, bytes) else serialise(child) for child in children)
+        other._body = self.body + b"".join(added)
+        return other
+
+    def without(self, children: Collection[Element]) -> Stanza:
+        """The same without these of the elements in its content."""
+        other = self.addressed(self.to)
+        kept = b"".join(serialise(child) for child in self if child not in children)
+        other._element, other._body = None, kept
         return other
 
     def at_rest(self) -> Stanza:
@@ -159,7 +164,7 @@ class Stanza:
 
     def error(self, error: StanzaError) -> Stanza:
         """This stanza sent back with an error (RFC 6120 §8.3.1); the content comes first, as in the original."""
-        body = self.body + error.xml()
+        body = self.body + error.xml() if error.echo else error.xml()
         return Stanza(self.kind, type="error", to=self.from_, from_=self.to, id=self.id, lang=self.lang, body=body)
 
     @property

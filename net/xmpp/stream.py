@@ -16,12 +16,13 @@ when bytes come.
 
 from __future__ import annotations
 
-import re
 from typing import NamedTuple
 
 from lxml import etree
 
 from net.xmpp.errors import StreamError
+from net.xmpp.faults import beginning, refuse_faults
+from net.xmpp.offers import SASL, TLS
 from net.xmpp.prolog import BLANK, after_prolog
 from net.xmpp.stanza import KINDS, Malformed, Stanza
 from net.xmpp.xml import CLIENT, STREAM, XML_LANG, Element, escape, parser, plain
@@ -29,28 +30,14 @@ from net.xmpp.xml import CLIENT, STREAM, XML_LANG, Element, escape, parser, plai
 # A parser remembers every name and every warning. After so many bytes a busy stream gets a new one.
 MOST_FED = 1 << 18
 
+# Namespaces of what is no stanza and may yet come once the stream flows freely: it is known, and that is answered.
+# XEP-0198 and XEP-0352 are the two with a use for it.
+FLOWING = frozenset((STREAM, TLS, SASL, "urn:xmpp:sm:3", "urn:xmpp:csi:0"))
+# The parser has much less to do when it does not have to tell the end of every element.
+_OF_INTEREST = (*KINDS, *(f"{{{namespace}}}*" for namespace in (CLIENT, *FLOWING)))
+
 _CLIENT = f"{{{CLIENT}"
 _OWN_ROOT = f"{{{STREAM}}}stream"
-
-_ENDS = tuple(f"</{kind}>".encode() for kind in KINDS)
-# A whole tag. Attributes may contain a ">", but no tag contains a "<" besides its first.
-_TAG = re.compile(rb"""<[^<>"']*(?:"[^"]*"[^<>"']*|'[^']*'[^<>"']*)*>""")
-
-_XML = etree.ErrorTypes
-# Namespace errors are not fatal to libxml2. It also warns of names that are no absolute URI ("vcard-temp"): they are
-# in order. What is no URI at all is not, nor could it be parsed again when it has been stored.
-_NAMESPACES = frozenset(
-    (
-        _XML.WAR_NS_URI,
-        _XML.NS_ERR_XML_NAMESPACE,
-        _XML.NS_ERR_UNDEFINED_NAMESPACE,
-        _XML.NS_ERR_QNAME,
-        _XML.NS_ERR_ATTRIBUTE_REDEFINED,
-        _XML.NS_ERR_EMPTY,
-        _XML.NS_ERR_COLON,
-    )
-)
-_TOO_MUCH = frozenset((_XML.ERR_RESOURCE_LIMIT, _XML.ERR_NAME_TOO_LONG))
 
 
 class Limits(NamedTuple):
@@ -161,7 +148,9 @@ class Stream:
     def proceed(self, *, freely: bool = False) -> list[Event]:
         """Reads on in the same stream after a pause; `freely`: without pausing from now on, within the larger limit."""
         self.paused = False
-        self._stepwise = not freely
+        if freely:
+            self._stepwise = False
+            self.rest()
         return self.feed(b"")
 
     def restart(self) -> list[Event]:
@@ -199,33 +188,34 @@ class Stream:
         data = data.lstrip(BLANK)
         if not data:
             return True
-        if len(data) > self._limits.after or data[:1] != b"<" or b"<!" in data or b"<?" in data or b"\0" in data:
+        if len(data) > self._limits.after or data[:1] != b"<":
             return False
-        end = len(data.rstrip(BLANK))
-        before = len(events)
         reader = self._parser or self._wake()
-        root = self._root
-        assert root is not None
+        last = len(data.rstrip(BLANK)) - 1
+        before = len(events)
         try:
-            reader.feed(data[:end])
-            some = self._take(reader, events)
-            # Nothing is half read if a tag ends the data, and no element is open.
-            ended = data.endswith(_ENDS, 0, end) or _TAG.fullmatch(data, data.rfind(b"<"), end)
-            whole = some and ended and not len(root)
+            # The last byte goes in alone: if it completes an element, then nothing is half read after it.
+            reader.feed(data[:last])
+            self._take(reader, events)
+            reader.feed(data[last : last + 1])
+            whole = self._take(reader, events)
             if not whole:
-                reader.feed(data[end:])
-                self._refuse_second_root()
+                reader.feed(data[last + 1 :])
+                if b"\0" in data:
+                    raise StreamError("not-well-formed")
+            self._refuse_unknown()
             if len(reader.feed_error_log) > self._warnings:
-                self._check_log(reader)
+                self._refuse_faults(reader)
         except StreamError:
             del events[before:]
             self._drop()
             return False
         self._fed += len(data)
+        some = len(events) > before
         if not whole:
             # How much of it is of the element that is half read is not known, if there are others: at least one byte.
             self._since = 1 if some else len(data)
-            self._edge = _edge(data[data.rfind(b">") + 1 :])
+            self._edge = beginning(data[data.rfind(b">") + 1 :])
         elif self._fed > MOST_FED or self._warnings:
             self._drop()
         if some and type(events[-1]) is Closed:
@@ -236,7 +226,9 @@ class Stream:
         if not self._opened and self._parser is None:
             header = after_prolog(data)
             if header is None:
-                self._held = data
+                self._held = data.lstrip(BLANK)
+                if len(self._held) > self._limit:
+                    raise self._too_large()
                 return
             data = header
             self._parser = parser("start", "end", "comment", "pi")
@@ -274,9 +266,9 @@ class Stream:
         if self._since > self._limit:
             raise self._too_large()
         tag = self._edge + piece
-        self._edge = b"" if tag.endswith(b">") else _edge(tag)
+        self._edge = b"" if tag.endswith(b">") else beginning(tag)
         reader.feed(piece)
-        self._check_log(reader, tag)
+        self._refuse_faults(reader, tag)
         if not self._opened:
             self._open(reader, events)
         elif self._take(reader, events):
@@ -286,22 +278,18 @@ class Stream:
                 self._drop()
             if type(events[-1]) is Closed:
                 self.stop()
-        else:
-            self._refuse_second_root()
+        self._refuse_unknown()
         return end
 
-    def _check_log(self, reader: etree.XMLPullParser[Element], tag: bytes = b"") -> None:
-        """Refuses what the parser found wrong while it read `tag`."""
+    def _refuse_faults(self, reader: etree.XMLPullParser[Element], tag: bytes = b"") -> None:
         log = reader.feed_error_log
-        for entry in log[self._warnings :]:
-            if entry.level == etree.ErrorLevels.FATAL or entry.type in _NAMESPACES:
-                raise _blame(entry.type, tag)
+        refuse_faults(log[self._warnings :], tag)
         self._warnings = len(log)
 
     def _wake(self) -> etree.XMLPullParser[Element]:
         """A new parser, fed a root with the name and prefixes of the peer's, but without the content namespace."""
-        self._parser = parser("end", "comment", "pi")
-        self._parser.feed(self._header + b"<first/>")
+        self._parser = parser("end", "comment", "pi", tag=None if self._stepwise else _OF_INTEREST)
+        self._parser.feed(self._header + b"<iq/>")
         for _, node in self._parser.read_events():
             self._root = node.getparent()
             self._root.remove(node)
@@ -380,31 +368,20 @@ class Stream:
         except Malformed as malformed:
             return Misaddressed(malformed.stanza, malformed.attribute, malformed.reason)
 
-    def _refuse_second_root(self) -> None:
-        """A stream header inside the stream would otherwise wait for its end unnoticed."""
-        if self._root is not None and len(self._root) and self._root[0].tag == _OWN_ROOT:
-            raise StreamError("unsupported-stanza-type", "a stream within the stream")
+    def _refuse_unknown(self) -> None:
+        """Refuses what has begun and would wait for its end unnoticed: a second stream, an element of no interest."""
+        if self._root is None or not len(self._root):
+            return
+        tag = self._root[0].tag
+        namespace, _, local = tag.rpartition("}")
+        known = self._stepwise or tag in KINDS or namespace == _CLIENT or namespace[1:] in FLOWING
+        if tag == _OWN_ROOT or not known:
+            raise StreamError("unsupported-stanza-type", f"<{local}/> is no stanza")
 
     def _refuse_text(self, root: Element) -> None:
         """Between stanzas there is white space or nothing (RFC 6120 §4.6.1); other text would only pile up."""
         if root.text is not None and root.text.strip(" \t\r\n"):
             raise StreamError("bad-format", "text between stanzas")
-
-
-def _edge(tag: bytes) -> bytes:
-    """What has to be kept of a tag that is half read, to tell later whether it began with "<!"."""
-    return b"<!" if b"<!" in tag else tag[-1:]
-
-
-def _blame(code: int, tag: bytes) -> StreamError:
-    """The stream error for what libxml2 found wrong (RFC 6120 §4.9.3), while it read `tag`."""
-    if code == _XML.ERR_UNDECLARED_ENTITY or (code == _XML.ERR_NAME_REQUIRED and b"<!" in tag):
-        return StreamError("restricted-xml")  # RFC 6120 §11.1: an entity, or what belongs into a DTD
-    if code == _XML.ERR_INVALID_ENCODING:
-        return StreamError("unsupported-encoding", "not UTF-8")
-    if code in _TOO_MUCH:
-        return StreamError("policy-violation", "nested too deeply, or too large")
-    return StreamError("not-well-formed")
 
 
 def header(*, id: str, from_: str, to: str = "", lang: str = "en", namespace: str = CLIENT) -> bytes:

@@ -10,7 +10,8 @@ from __future__ import annotations
 import ctypes
 import re
 import sys
-from copy import deepcopy
+from collections.abc import Iterable
+from itertools import zip_longest
 from typing import TypeAlias
 from xml.sax.saxutils import escape as _escape
 
@@ -20,6 +21,9 @@ STREAM = "http://etherx.jabber.org/streams"
 CLIENT = "jabber:client"
 XML = "http://www.w3.org/XML/1998/namespace"
 XML_LANG = f"{{{XML}}}lang"
+
+# RFC 6120 defines five for a stanza; looking one up takes the longer the more there are.
+MOST_ATTRIBUTES = 50
 
 Element: TypeAlias = etree._Element
 
@@ -49,8 +53,8 @@ def _forget_names() -> None:
 _forget_names()  # The first dictionary is never dropped, and looked up by all later ones: it is left as it is now.
 
 
-def parser(*events: str) -> etree.XMLPullParser[Element]:
-    """A pull parser for what strangers send: UTF-8 only, no network.
+def parser(*events: str, tag: Iterable[str] | None = None) -> etree.XMLPullParser[Element]:
+    """A pull parser for what strangers send: UTF-8 only, no network. With `tag`, of elements it tells only these.
 
     It is to be fed from the root element on: then there is no DTD, and no entity but XML's own five. What is wrong with
     the input stands in its `feed_error_log` and nowhere else: an exception would end the document with whatever
@@ -60,8 +64,10 @@ def parser(*events: str) -> etree.XMLPullParser[Element]:
         _forget_names()
     return etree.XMLPullParser(
         events=events,
+        tag=tag,
         encoding="utf-8",
         recover=True,
+        resolve_entities="internal",
         load_dtd=False,
         no_network=True,
         huge_tree=False,
@@ -89,12 +95,55 @@ def element(tag: str, text: str | None = None, *children: Element, **attributes:
 
 def serialise(node: Element) -> bytes:
     """The element as UTF-8, without its tail and without a declaration."""
-    return _text(node).encode()
+    text = _text(node)
+    return (text if _true_to(node, text) else _unmistakable(node)).encode()
 
 
 def _text(node: Element) -> str:
     text: str = etree.tostring(node, encoding="unicode", with_tail=False)
     return text
+
+
+def _true_to(node: Element, text: str) -> bool:
+    """Whether this text of the element says what the element means.
+
+    When lxml moves an element it merges declarations of one namespace, and does not mind that the prefix it settles
+    for means something else further in. Strangers can make that give an attribute twice, which ends the stream of
+    whoever is sent it.
+    """
+    if "xmlns:" not in text:
+        return True
+    try:
+        again = parse(text.encode())
+    except etree.XMLSyntaxError:
+        return False
+    pairs = zip_longest(again.iter(), node.iter())
+    return all(
+        one is not None and other is not None and one.tag == other.tag and one.keys() == other.keys()
+        for one, other in pairs
+    )
+
+
+def _unmistakable(node: Element) -> str:
+    """The element with one prefix for each namespace, declared once and used for nothing else."""
+    prefixes = {"{" + XML: "xml"}
+
+    def named(clark: str) -> str:
+        namespace, _, local = clark.rpartition("}")
+        return f"{prefixes.setdefault(namespace, f'a{len(prefixes)}')}:{local}" if namespace else local
+
+    def written(node: Element) -> str:
+        tag = named(node.tag)
+        attributes = {named(key): node.get(key) for key in node.keys()[:MOST_ATTRIBUTES]}
+        start = tag + "".join(f' {name}="{escape(value)}"' for name, value in attributes.items())
+        inside = escape(node.text or "") + "".join(written(child) + escape(child.tail or "") for child in node)
+        return f"<{start}>{inside}</{tag}>"
+
+    text = written(node)
+    del prefixes["{" + XML]
+    declared = "".join(f' xmlns:{prefix}="{escape(namespace[1:])}"' for namespace, prefix in prefixes.items())
+    end_of_name = len(named(node.tag)) + 1
+    return text[:end_of_name] + declared + text[end_of_name:]
 
 
 def escape(text: str) -> str:
@@ -111,9 +160,16 @@ def inner(node: Element) -> bytes:
     whole = _text(node)
     # A serialised attribute never contains a raw ">", so the first one ends the start tag.
     start = whole.index(">") + 1
-    if whole.find(" xmlns", 0, start) > 0:
-        return inner(plain(deepcopy(node)))
-    return whole[start : whole.rindex("<")].encode()
+    declares = whole.find(" xmlns", 0, start) > 0
+    if not declares and _true_to(node, whole):
+        return whole[start : whole.rindex("<")].encode()
+    if declares:
+        node = plain(parse(serialise(node)))
+    return _utf8(node.text) + b"".join(serialise(child) + _utf8(child.tail) for child in node)
+
+
+def _utf8(text: str | None) -> bytes:
+    return escape(text or "").encode()
 
 
 def plain(node: Element, most: int = sys.maxsize) -> Element:

@@ -8,6 +8,8 @@ An exchange is a chain of values, each with the one move that is legal in its pl
     Challenge        send `encode(challenge.data)`; give the client's response to `challenge.step(decode(text))`
     Lookup           give the account's keys, or a `decoy` where there are none, to `lookup.supply(keys)`
     VerifyPassword   find keys likewise, run `verify_password` in a thread, go on with `request.supply(verified=...)`
+    Certified        say whether there is such an account by `request.supply(exists=...)`
+    Anonymous        give a name that nobody has to `request.supply(username)`
     Success          done: `success.username` is authenticated, and `encode(success.data)` goes along
 
 Every refusal is a `SASLError`, whose condition is the child of the `<failure/>` to send; it ends the exchange.
@@ -17,7 +19,9 @@ to the same `not-authorized` as a wrong password. Checks made before keys are as
 """
 
 from net.xmpp.sasl.exchange import (
+    Anonymous,
     Answer,
+    Certified,
     Challenge,
     Condition,
     Lookup,
@@ -43,7 +47,9 @@ __all__ = [
     "MECHANISMS",
     "PASSWORD_LIMIT",
     "SALT_SIZE",
+    "Anonymous",
     "Answer",
+    "Certified",
     "Challenge",
     "Condition",
     "Hash",

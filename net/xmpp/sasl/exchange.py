@@ -89,7 +89,29 @@ class VerifyPassword:
         return Success(self.username)
 
 
-Answer = Challenge | Lookup | VerifyPassword | Success
+@dataclass(frozen=True, slots=True)
+class Certified:
+    """The client's certificate is that of `username`, whom there may not be."""
+
+    username: str
+
+    def supply(self, *, exists: bool) -> Success:
+        """Go on with whether there is such an account. Raises SASLError not-authorized when there is not."""
+        if not exists:
+            raise SASLError("not-authorized")
+        return Success(self.username)
+
+
+@dataclass(frozen=True, slots=True)
+class Anonymous:
+    """The client is nobody in particular."""
+
+    def supply(self, username: str) -> Success:
+        """Go on with the name it is given."""
+        return Success(username)
+
+
+Answer = Challenge | Lookup | VerifyPassword | Certified | Anonymous | Success
 
 
 def decode(text: str | None) -> bytes | None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+from collections.abc import Sequence
 from typing import Literal
 
 import msgspec
@@ -72,19 +73,23 @@ def verify_password(keys: ScramKeys, password: str) -> bool:
     return hmac.compare_digest(derived.stored_key, keys.stored_key)
 
 
-def decoy(secret: bytes, algorithm: Hash, account: str, iterations: int) -> ScramKeys:
+def decoy(secret: bytes, algorithm: Hash, account: str, iterations: Sequence[int]) -> ScramKeys:
     """Keys for an account that does not exist: nothing verifies against them, and nothing tells them from real ones.
 
     They are always the same for the same `account`, as real ones are. So `account` is the prepared bare JID, lest two
     spellings, or two domains, give away a decoy by their salts. `secret` belongs to the server and never changes;
-    `iterations` are those of real accounts.
+    `iterations` are the counts that real accounts have, of which it gets one.
     """
 
     def derived(purpose: str) -> bytes:
         return mac(algorithm, secret, f"{purpose}\0{algorithm}\0{account}".encode())
 
+    # All hashes of one account have the same count.
+    count = iterations[
+        int.from_bytes(hmac.digest(secret, f"iterations\0{account}".encode(), "sha256")) % len(iterations)
+    ]
     # No password is behind the stored key: to satisfy it takes a preimage of the hash.
-    return ScramKeys(algorithm, derived("salt")[:SALT_SIZE], iterations, derived("stored key"), derived("server key"))
+    return ScramKeys(algorithm, derived("salt")[:SALT_SIZE], count, derived("stored key"), derived("server key"))
 
 
 def _short(algorithm: Hash) -> str:

@@ -5,12 +5,18 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
+from net.xmpp.sasl.anonymous import anonymous
 from net.xmpp.sasl.exchange import Answer, Challenge, SASLError
+from net.xmpp.sasl.external import external
 from net.xmpp.sasl.plain import plain
 from net.xmpp.sasl.scram import SCRAM, Scram
 
 MECHANISMS = (*SCRAM, "PLAIN")
-"""Every mechanism, strongest first."""
+"""Every mechanism with a password, strongest first."""
+
+
+ANONYMOUS = "ANONYMOUS"
+EXTERNAL = "EXTERNAL"
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,18 +26,24 @@ class Offer:
     `secure`: nobody can listen, because of TLS or because the connection never leaves the machine.
     `bindings`: the data of each channel-binding type (RFC 5929, RFC 9266) that XEP-0440 announces. Empty where there is
     no TLS, and where TLS ends in front of the server.
-    `enabled`: the mechanisms that the operator allows.
+    `enabled`: the mechanisms with a password that the operator allows. `anonymous`: whether ANONYMOUS is too.
+    `certified`: the addresses that a trusted certificate of the client's names, None where it has shown none.
     """
 
     domain: str
     secure: bool
     bindings: Mapping[str, bytes] = field(default_factory=dict, repr=False)
     enabled: Collection[str] = MECHANISMS
+    anonymous: bool = False
+    certified: Collection[str] | None = None
 
     @property
     def mechanisms(self) -> list[str]:
         """What to list in the stream features, strongest first."""
-        return [name for name in MECHANISMS if name in self.enabled and self._possible(name)]
+        names = [name for name in MECHANISMS if name in self.enabled and self._possible(name)]
+        if self.certified is not None:
+            names.insert(0, EXTERNAL)
+        return [*names, ANONYMOUS] if self.anonymous else names
 
     def begin(self, mechanism: str | None, data: bytes | None) -> Answer:
         """Answer an `<auth/>` that asks for `mechanism` and brings `data` as its initial response, None if it has none.
@@ -39,12 +51,19 @@ class Offer:
         Raises SASLError: encryption-required for PLAIN in the clear, invalid-mechanism for others not offered, and
         whatever the mechanism objects to.
         """
+        if mechanism == ANONYMOUS and self.anonymous:
+            return anonymous(data or b"")  # XEP-0175 §4: answered at once, with or without an initial response
+        if mechanism == EXTERNAL and self.certified is not None:
+            certified = self.certified
+            if data is None:
+                return Challenge(b"", lambda response: external(self.domain, certified, response or b""))
+            return external(self.domain, certified, data)
         if mechanism not in MECHANISMS or mechanism not in self.enabled:
             raise SASLError("invalid-mechanism")
         if not self._possible(mechanism):
             raise SASLError("encryption-required" if mechanism == "PLAIN" else "invalid-mechanism")
         if data is None:
-            # Every mechanism here lets the client speak first: it is asked to by an empty challenge (RFC 4422 §5).
+            # With a password it is always the client that speaks first; an empty challenge asks it to (RFC 4422 §5).
             return Challenge(b"", lambda response: self._first(mechanism, response or b""))
         return self._first(mechanism, data)
 

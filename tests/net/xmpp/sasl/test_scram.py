@@ -98,7 +98,7 @@ def test_who_knows_the_password_is_let_in_and_told_that_the_server_knows_it_too(
 @pytest.mark.parametrize("name", NAMES)
 def test_a_wrong_password_and_an_unknown_account_end_alike(name: str) -> None:
     endings = []
-    for keys in (KEYS[SCRAM[name].hash], decoy(b"secret", SCRAM[name].hash, "juliet@example.org", 10)):
+    for keys in (KEYS[SCRAM[name].hash], decoy(b"secret", SCRAM[name].hash, "juliet@example.org", [10])):
         challenge = challenged(name, keys)
         error = refused(challenge, final(name, challenge.data, "wrong"))
         endings.append((len(challenge.data), error.condition, error.text))

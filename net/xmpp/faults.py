@@ -1,0 +1,52 @@
+"""What libxml2 finds wrong with a stream, as stream errors (RFC 6120 §4.9.3)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from lxml import etree
+
+from net.xmpp.errors import StreamError
+
+_XML = etree.ErrorTypes
+_FATAL = etree.ErrorLevels.FATAL
+
+# Namespace errors are not fatal to libxml2. It also warns of names that are no absolute URI ("vcard-temp"): they are
+# in order. What is no URI at all is not, nor could it be parsed again when it has been stored.
+_NAMESPACES = frozenset(
+    (
+        _XML.WAR_NS_URI,
+        _XML.NS_ERR_XML_NAMESPACE,
+        _XML.NS_ERR_UNDEFINED_NAMESPACE,
+        _XML.NS_ERR_QNAME,
+        _XML.NS_ERR_ATTRIBUTE_REDEFINED,
+        _XML.NS_ERR_EMPTY,
+        _XML.NS_ERR_COLON,
+    )
+)
+_TOO_MUCH = frozenset((_XML.ERR_RESOURCE_LIMIT, _XML.ERR_NAME_TOO_LONG))
+
+
+def refuse_faults(entries: list[Any], tag: bytes = b"") -> None:
+    """Raises `StreamError` for the first of these entries of an error log that is more than a warning.
+
+    `tag` is what was being read: "<!" in it tells what belongs into a DTD from a name that is none.
+    """
+    for entry in entries:
+        if entry.level == _FATAL or entry.type in _NAMESPACES:
+            raise _error(entry.type, tag)
+
+
+def _error(code: int, tag: bytes) -> StreamError:
+    if code == _XML.ERR_UNDECLARED_ENTITY or (code == _XML.ERR_NAME_REQUIRED and b"<!" in tag):
+        return StreamError("restricted-xml")  # RFC 6120 §11.1: no entities, no DTD
+    if code == _XML.ERR_INVALID_ENCODING:
+        return StreamError("unsupported-encoding", "not UTF-8")
+    if code in _TOO_MUCH:
+        return StreamError("policy-violation", "nested too deeply, or too large")
+    return StreamError("not-well-formed")
+
+
+def beginning(tag: bytes) -> bytes:
+    """What has to be kept of a tag that is half read, to put in front of the rest: "<!" or its last byte."""
+    return b"<!" if b"<!" in tag else tag[-1:]
