@@ -8,9 +8,12 @@ import pytest
 REQUIRED = os.environ.get("PARLEY_REQUIRE_PEERS") == "1"
 
 
-def need(*programs: str) -> None:
-    """Skips the test unless all of these can be run; fails it instead with PARLEY_REQUIRE_PEERS=1."""
-    missing = ", ".join(program for program in programs if shutil.which(program) is None)
+def need(*programs: str, path: str | None = None) -> None:
+    """Skips the test unless all of these can be run; fails it instead with PARLEY_REQUIRE_PEERS=1.
+
+    `path`: the folders to look in, where they are others than the usual ones.
+    """
+    missing = ", ".join(program for program in programs if shutil.which(program, path=path) is None)
     if missing and REQUIRED:
         pytest.fail(f"not installed: {missing}")
     if missing:

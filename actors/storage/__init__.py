@@ -3,7 +3,8 @@
 from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
 
-from actors.storage.errors import StorageClosed, StorageError
+from actors.storage import sqlite
+from actors.storage.errors import StorageClosed, StorageError, public
 from actors.storage.memory import MemoryStorage
 from actors.storage.shapes import Archive, Blobs, Document, Entry, Map, Page, Record, Storage
 from actors.storage.sql import SqlStorage
@@ -20,13 +21,15 @@ __all__ = [
     "StorageClosed",
     "StorageError",
     "open_storage",
+    "public",
 ]
 
 
 def open_storage(url: str) -> Storage:
-    """The storage at `memory:` or `sqlite:///PATH`. A missing file or folder is made, an old schema is migrated.
+    """The storage at `memory:`, `sqlite:///PATH` or `postgresql://USER@HOST/NAME`.
 
-    StorageError, with the reason, if it cannot be opened.
+    A missing SQLite file or folder is made, an old schema is migrated. StorageError, with the reason, if it cannot be
+    opened.
     """
     if url == "memory:":
         return MemoryStorage()
@@ -35,6 +38,10 @@ def open_storage(url: str) -> Storage:
     except (ArgumentError, ValueError):
         # Its text would quote the URL, which may hold a password.
         raise StorageError("not a storage URL") from None
-    if parsed.drivername != "sqlite" or parsed.database in (None, "", ":memory:"):
-        raise StorageError(f"cannot open {parsed.render_as_string()}: need memory: or sqlite:///PATH")
-    return SqlStorage(parsed)
+    if parsed.drivername == "sqlite" and parsed.database not in {None, "", ":memory:"}:
+        return SqlStorage(sqlite, parsed)
+    if parsed.drivername == "postgresql":
+        from actors.storage import postgres  # noqa: PLC0415 - 9 MB of memory that a server with SQLite can do without
+
+        return SqlStorage(postgres, parsed)
+    raise StorageError(f"cannot open {public(url)}: need memory:, sqlite:///PATH or postgresql://USER@HOST/NAME")

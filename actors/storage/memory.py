@@ -4,10 +4,11 @@ from bisect import bisect_left, bisect_right, insort
 from collections.abc import Collection, Iterator, Mapping
 from itertools import islice
 from operator import attrgetter
+from pathlib import Path
 from typing import Any, NamedTuple, TypeVar, Unpack
 
 from actors.storage.codec import Codec
-from actors.storage.errors import StorageClosed
+from actors.storage.errors import StorageClosed, StorageError
 from actors.storage.shapes import Archive, Blobs, Document, Entry, Map, Page, Record, Storage
 from actors.storage.stamp import Stamps, span
 
@@ -65,6 +66,18 @@ class MemoryStorage(Storage):
         for (shape, _), shelf in self._shelves.items():
             if shape is not Blobs:
                 shelf.rows.pop(owner, None)
+
+    def check(self) -> list[str]:
+        return []
+
+    def vacuum(self) -> None:
+        """Python does it all the time."""
+
+    def backup(self, path: Path) -> None:
+        raise StorageError("what is in memory is not to be kept")
+
+    def restore(self, path: Path) -> None:
+        raise StorageError("what is in memory is not to be kept")
 
     def close(self) -> None:
         self._closed = True

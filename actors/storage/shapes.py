@@ -3,12 +3,14 @@
 A feature asks for `storage.store("vcard", Record)` and uses the shape; it never learns which backend is behind it. A
 backend subclasses the four shapes and `Storage`. Any method may raise StorageError, and StorageClosed once the storage
 is closed. A call returns when what it wrote will survive the death of the process (if the backend lasts at all);
-meanwhile other greenlets go on. Calls are carried out in the order they were made, so a read sees every earlier write.
+meanwhile other greenlets go on. Calls for one owner are carried out in the order they were made, so a read sees every
+earlier write; a call for no owner sees every write that has returned.
 
 The shapes are plain classes and not abstract ones, which type checkers refuse as a `type[...]` argument.
 """
 
 from collections.abc import Collection, Iterator, Mapping
+from pathlib import Path
 from typing import Any, Generic, Required, TypedDict, TypeVar, Unpack, overload
 
 import msgspec
@@ -176,6 +178,28 @@ class Storage:
 
     def forget(self, owner: str) -> None:
         """Delete everything of that owner from every store, at once: the account is gone."""
+        raise NotImplementedError
+
+    def check(self) -> list[str]:
+        """Read everything, and list what is broken, a line each; not all of it if that is much. Others go on."""
+        raise NotImplementedError
+
+    def vacuum(self) -> None:
+        """Give the room of what was deleted back to the disk. In SQLite, all others wait until it is done."""
+        raise NotImplementedError
+
+    def backup(self, path: Path) -> None:
+        """Write all there is at this moment to a file, which must not exist; others go on.
+
+        The file is of the same form whatever the backend, and is there only when it is complete and on the disk.
+        """
+        raise NotImplementedError
+
+    def restore(self, path: Path) -> None:
+        """Put what is in the file of a backup, of this version or an earlier one, in place of all there is.
+
+        All of it or, on an error, nothing. Stores stay open. Nobody else may be at work.
+        """
         raise NotImplementedError
 
     def close(self) -> None:

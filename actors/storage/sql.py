@@ -1,14 +1,19 @@
-"""Storage in an SQL database, through one writer."""
+"""Storage in an SQL database, through one writer or a few: an owner always has the same one."""
 
 from collections.abc import Collection, Iterator, Mapping
+from itertools import chain
+from pathlib import Path
 from typing import Any, TypeVar, Unpack
 
-from sqlalchemy import URL, Select
+from sqlalchemy import URL, Connection, Select
 
-from actors.storage import sqlite, statements
+from actors.storage import backups, statements
+from actors.storage.check import flaws
 from actors.storage.codec import Codec
+from actors.storage.engine import Engine
 from actors.storage.shapes import Archive, Blobs, Document, Entry, Map, Page, Record, Storage
 from actors.storage.stamp import Stamps, span
+from actors.storage.thread import aside
 from actors.storage.writer import Job, Step, Writer
 
 OWNERS_AT_A_TIME = 500
@@ -16,15 +21,20 @@ OWNERS_AT_A_TIME = 500
 D = TypeVar("D")
 
 
+def lane(writers: list[Writer], owner: str | None) -> Writer:
+    """Whose queue a job of that owner, or of none, goes through."""
+    return writers[hash(owner) % len(writers)]
+
+
 class _Shelf:
     """One store's place in the tables."""
 
-    def __init__(self, writer: Writer, name: str) -> None:
-        self._writer = writer
+    def __init__(self, writers: list[Writer], name: str) -> None:
+        self._writers = writers
         self._name = name
         key = {"name": name}
         steps = (Step(statements.ADD_STORE, key), Step(statements.GET_STORE, key))
-        self._number: int = writer.run(Job(steps, name))[0].id
+        self._number: int = self.run(None, *steps)[0].id
 
     def row(self, **columns: Any) -> dict[str, Any]:
         return {"store": self._number, **columns}
@@ -33,10 +43,10 @@ class _Shelf:
         return Job(steps, self._name, owner)
 
     def run(self, owner: str | None, *steps: Step) -> Any:
-        return self._writer.run(self.job(owner, *steps))
+        return lane(self._writers, owner).run(self.job(owner, *steps))
 
     def submit(self, owner: str, *steps: Step) -> None:
-        self._writer.submit(self.job(owner, *steps))
+        lane(self._writers, owner).submit(self.job(owner, *steps))
 
     def owners(self, statement: Select[Any], suffix: str) -> Iterator[str]:
         after = ""
@@ -52,12 +62,20 @@ class _Shelf:
 class SqlStorage(Storage):
     """Survives the process: whoever was told that something is stored finds it again."""
 
-    def __init__(self, url: URL) -> None:
-        self._writer = Writer(lambda: sqlite.connect(url))
+    def __init__(self, engine: Engine, url: URL) -> None:
+        self._engine = engine
+        self._url = url
         self._stamps = Stamps()
+        self._writers: list[Writer] = []
+        try:
+            for _ in range(engine.LANES):
+                self._writers.append(Writer(lambda: engine.connect(url)))
+        except BaseException:
+            self.close()
+            raise
 
     def _open(self, name: str, shape: type[Any], codec: Codec[Any]) -> Any:
-        shelf = _Shelf(self._writer, name)
+        shelf = _Shelf(self._writers, name)
         if shape is Record:
             return SqlRecord(shelf, codec)
         if shape is Map:
@@ -68,10 +86,29 @@ class SqlStorage(Storage):
 
     def forget(self, owner: str) -> None:
         steps = [Step(statement, {"owner": owner}) for statement in statements.FORGET]
-        self._writer.run(Job(steps, owner=owner))
+        lane(self._writers, owner).run(Job(steps, owner=owner))
+
+    def check(self) -> list[str]:
+        return list(chain.from_iterable(aside(flaws(self._engine, self._url))))
+
+    def vacuum(self) -> None:
+        self._engine.vacuum(self._url, self._writers[0])
+
+    def backup(self, path: Path) -> None:
+        with backups.appearing(path) as part:
+            aside(self._engine.backup(self._url, part))
+
+    def restore(self, path: Path) -> None:
+        def work(connection: Connection) -> None:
+            with backups.read(path) as backup, connection.begin():
+                for _ in backups.copy(backup, connection):
+                    pass
+
+        self._writers[0].alone(work)
 
     def close(self) -> None:
-        self._writer.close()
+        for writer in self._writers:
+            writer.close()
 
 
 class SqlRecord(Record[D]):

@@ -1,20 +1,28 @@
-"""The one connection to an SQLite file: made as it must be, with the newest schema."""
+"""SQLite: a file, and how it has to be opened."""
 
 import sqlite3
+from collections.abc import Generator, Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
-from alembic import command
-from alembic.config import Config
 from alembic.util import CommandError
 from sqlalchemy import URL, Connection, create_engine, event
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import NullPool
 
-from actors.storage.errors import StorageError
+from actors.storage.errors import StorageError, reason
+from actors.storage.schema import migrate
+from actors.storage.writer import Writer
+
+LANES = 1
+"""One file has one writer at a time."""
 
 PATIENCE = 5.0
 """Seconds to wait while another process holds the file."""
+
+FLAWS = 100
+"""How many are listed."""
 
 
 def connect(url: URL) -> Connection:
@@ -22,47 +30,88 @@ def connect(url: URL) -> Connection:
 
     StorageError, with the reason, if that cannot be done.
     """
-    path = Path(url.database or "")
-    try:
+    path = _path(url)
+    with opening(path):
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         path.touch(mode=0o600)  # SQLite would let everybody read it, and gives its side files the same mode
-        engine = create_engine(url, poolclass=NullPool, hide_parameters=True)
-        engine.dialect.use_insertmanyvalues_wo_returning = True
-        event.listen(engine, "connect", _prepare)
-        event.listen(engine, "begin", _begin)
-        connection = engine.connect()
+        # Taking the write lock later, after a read, could fail without waiting for it.
+        connection = opened(path, begin="BEGIN IMMEDIATE", journal_mode="WAL", synchronous="FULL", foreign_keys="ON")
         try:
-            _migrate(connection)
+            with connection.begin():
+                migrate(connection)
         except BaseException:
             connection.close()
             raise
-    except (OSError, DBAPIError, sqlite3.Error, CommandError) as error:
-        reason = error.orig if isinstance(error, DBAPIError) else error
-        raise StorageError(f"cannot open {path}: {reason}") from error
     return connection
 
 
-def _prepare(connection: sqlite3.Connection, _record: Any) -> None:
-    connection.isolation_level = None  # transactions begin where we say, not where the driver guesses
-    # Broken text is left to the codec: the driver's own complaint would quote it.
-    connection.text_factory = lambda raw: raw.decode(errors="surrogateescape")
-    for pragma in (
-        f"busy_timeout = {PATIENCE * 1000:.0f}",
-        "journal_mode = WAL",
-        "synchronous = FULL",
-        "foreign_keys = ON",
-    ):
-        connection.execute(f"PRAGMA {pragma}")
+def snapshot(url: URL) -> Connection:
+    """A connection that reads. What others write meanwhile it neither sees nor holds up."""
+    path = _path(url)
+    with opening(path):
+        connection = opened(path)
+        connection.begin()
+    return connection
 
 
-def _begin(connection: Connection) -> None:
-    # Taking the write lock later, after a read, could fail without waiting for it.
-    connection.exec_driver_sql("BEGIN IMMEDIATE")
+def flaws(snapshot: Connection) -> list[str]:
+    """What SQLite finds broken in its file."""
+    found = [str(line) for (line,) in snapshot.exec_driver_sql(f"PRAGMA integrity_check({FLAWS})")]
+    lost = snapshot.exec_driver_sql("PRAGMA foreign_key_check").fetchmany(FLAWS)
+    return [line for line in found if line != "ok"] + [f"row {row[1]} of {row[0]} is of no store" for row in lost]
 
 
-def _migrate(connection: Connection) -> None:
-    config = Config()
-    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
-    config.attributes["connection"] = connection
-    with connection.begin():
-        command.upgrade(config, "head")
+def backup(url: URL, path: Path) -> Generator[None, None, None]:
+    """One step, in C and without the interpreter lock. The backup API would start again after every write."""
+    source = _path(url)
+    with opening(source), closing(opened(source)) as connection:
+        _driver(connection).execute("VACUUM INTO ?", [str(path)])
+        yield
+
+
+def vacuum(_url: URL, writer: Writer) -> None:
+    """In the writer's thread, since nobody else can write meanwhile: they wait, and do not run out of patience."""
+
+    def work(connection: Connection) -> None:
+        driver = _driver(connection)
+        for statement in ("VACUUM", "ANALYZE", "PRAGMA wal_checkpoint(TRUNCATE)"):
+            driver.execute(statement)
+
+    writer.alone(work)
+
+
+@contextmanager
+def opening(path: Path) -> Iterator[None]:
+    """Whatever fails within is a StorageError that names the file."""
+    try:
+        yield
+    except (OSError, DBAPIError, sqlite3.Error, CommandError) as error:
+        raise StorageError(f"cannot open {path}: {reason(error)}") from error
+
+
+def opened(path: Path, *, begin: str = "BEGIN", **pragmas: str) -> Connection:
+    """A connection to the file, whose transactions begin with that statement."""
+
+    def prepare(connection: sqlite3.Connection, _record: Any) -> None:
+        connection.isolation_level = None  # transactions begin where we say, not where the driver guesses
+        # Broken text is left to the codec: the driver's own complaint would quote it.
+        connection.text_factory = lambda raw: raw.decode(errors="surrogateescape")
+        connection.execute(f"PRAGMA busy_timeout = {PATIENCE * 1000:.0f}")
+        for name, value in pragmas.items():
+            connection.execute(f"PRAGMA {name} = {value}")
+
+    engine = create_engine(URL.create("sqlite", database=str(path)), poolclass=NullPool, hide_parameters=True)
+    engine.dialect.use_insertmanyvalues_wo_returning = True
+    event.listen(engine, "connect", prepare)
+    event.listen(engine, "begin", lambda connection: connection.exec_driver_sql(begin))
+    return engine.connect()
+
+
+def _path(url: URL) -> Path:
+    return Path(url.database or "")
+
+
+def _driver(connection: Connection) -> sqlite3.Connection:
+    """For what must not be within a transaction, which SQLAlchemy would begin."""
+    driver: sqlite3.Connection = connection.connection.driver_connection  # type: ignore[assignment]
+    return driver

@@ -71,12 +71,16 @@ COUNT = select(func.count()).where(*_row(entry, "store", "owner"))
 DELETE_ENTRY = delete(entry).where(*_row(entry, "store", "owner", "id"))
 
 _held = select(literal(1)).where(*_row(entry, "store", "owner")).limit(bindparam("at_most")).subquery()
-APPEND_WITHIN = insert(entry).from_select(
-    [column.name for column in entry.c],
-    select(*(_parameter(entry, column.name) for column in entry.c)).where(
-        select(func.count()).select_from(_held).scalar_subquery() < bindparam("at_most")
-    ),
-)
+APPEND_WITHIN = (
+    insert(entry)
+    .from_select(
+        [column.name for column in entry.c],
+        select(*(_parameter(entry, column.name) for column in entry.c)).where(
+            select(func.count()).select_from(_held).scalar_subquery() < bindparam("at_most")
+        ),
+    )
+    .execution_options(preserve_rowcount=True)
+)  # which only SQLite would keep of an INSERT
 
 _key = tuple_(*entry.primary_key)
 _oldest = (
@@ -84,6 +88,8 @@ _oldest = (
     .where(*_row(entry, "store"), entry.c.at < bindparam("before"))
     .order_by(entry.c.at)
     .limit(bindparam("limit"))
+    # PostgreSQL, with several writers: what another one is deleting has not to be waited for. Not said to SQLite.
+    .with_for_update(skip_locked=True)
 )
 EXPIRE = delete(entry).where(_key.in_(_oldest))
 

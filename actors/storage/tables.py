@@ -3,9 +3,12 @@
 from typing import Any
 
 from sqlalchemy import Column, Float, ForeignKey, Index, Insert, Integer, LargeBinary, MetaData, Table, Text
-from sqlalchemy.dialects import sqlite
+from sqlalchemy.dialects import postgresql
 
 metadata = MetaData()
+
+Name = Text().with_variant(Text(collation="C"), "postgresql")
+"""Sorted by code points, as SQLite does anyway and a language does not."""
 
 
 def _of_store() -> Column[Any]:
@@ -16,14 +19,14 @@ store = Table(
     "store",
     metadata,
     Column("id", Integer, primary_key=True),
-    Column("name", Text, nullable=False, unique=True),
+    Column("name", Name, nullable=False, unique=True),
 )
 
 record = Table(
     "record",
     metadata,
     _of_store(),
-    Column("owner", Text, primary_key=True),
+    Column("owner", Name, primary_key=True),
     Column("doc", Text, nullable=False),
 )
 
@@ -31,8 +34,8 @@ item = Table(
     "item",
     metadata,
     _of_store(),
-    Column("owner", Text, primary_key=True),
-    Column("key", Text, primary_key=True),
+    Column("owner", Name, primary_key=True),
+    Column("key", Name, primary_key=True),
     Column("doc", Text, nullable=False),
 )
 
@@ -40,8 +43,8 @@ entry = Table(
     "entry",
     metadata,
     _of_store(),
-    Column("owner", Text, primary_key=True),
-    Column("id", Text, primary_key=True),
+    Column("owner", Name, primary_key=True),
+    Column("id", Name, primary_key=True),
     Column("at", Float, nullable=False),
     Column("peer", Text, nullable=False),
     Column("doc", Text, nullable=False),
@@ -53,14 +56,17 @@ blob = Table(
     "blob",
     metadata,
     _of_store(),
-    Column("key", Text, primary_key=True),
+    Column("key", Name, primary_key=True),
     Column("data", LargeBinary, nullable=False),
 )
 
 
+SHAPES = (record, item, entry, blob)
+
+
 def upsert(table: Table) -> Insert:
-    """Insert a row, or replace what is not the key of the one there. The only statement SQL has no common form for."""
-    insert = sqlite.insert(table)
+    """Insert a row, or replace what is not the key of the one there. PostgreSQL's words for it are SQLite's too."""
+    insert = postgresql.insert(table)
     keys = list(table.primary_key)
     rest = {column.name: insert.excluded[column.name] for column in table.columns if column not in keys}
     return insert.on_conflict_do_update(index_elements=keys, set_=rest)

@@ -1,4 +1,4 @@
-"""One native thread owns the connection; everybody else queues.
+"""One native thread owns a connection; everybody else queues.
 
 Whatever has queued up while the thread was busy becomes its next transaction, so many writes share one commit, and with
 it one wait for the disk. Reads queue like writes and so see every write before them.
@@ -11,20 +11,21 @@ import logging
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from itertools import groupby
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import gevent
 from gevent.event import AsyncResult, Event
-from gevent.threadpool import ThreadPool
 from sqlalchemy import Connection, Executable
-from sqlalchemy.exc import DBAPIError
 
-from actors.storage.errors import StorageClosed, StorageError
+from actors.storage.errors import StorageClosed, StorageError, reason
+from actors.storage.thread import Thread
 
 QUEUED_AT_MOST = 1000
 """Jobs that may wait; a caller that finds the queue full waits before it may queue."""
 
 log = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 
 class Step(NamedTuple):
@@ -47,9 +48,7 @@ class Job:
         self.done: AsyncResult | None = None
 
     def failed(self, cause: BaseException | None) -> StorageError:
-        # A database error's own text would quote the statement; the driver's does not.
-        reason = cause.orig if isinstance(cause, DBAPIError) else cause
-        error = StorageError(str(reason), store=self.store, owner=self.owner)
+        error = StorageError(reason(cause), store=self.store, owner=self.owner)
         error.__cause__ = cause
         return error
 
@@ -58,20 +57,24 @@ class _Spoilt(Exception):
     """A job of the batch failed, by the fault given as the cause."""
 
 
+class _Lost(Exception):
+    """The connection broke before anything could be committed, by the fault given as the cause."""
+
+
 class Writer:
     """Runs jobs in the order given. `connect` is called in the thread, once, and its errors come out of here."""
 
     def __init__(self, connect: Callable[[], Connection]) -> None:
-        self._thread = ThreadPool(1)
+        self._thread = Thread()
         self._queue: list[Job] = []
         self._room = Event()
         self._draining: gevent.Greenlet | None = None
         self._closed = False
-        connected = self._thread.apply(_connected, (connect,))
-        if isinstance(connected, Exception):
-            self._thread.kill()
-            raise connected
-        self._connection = connected
+        try:
+            self._connection = self._thread.run(connect)
+        except BaseException:
+            self._thread.end()
+            raise
 
     def run(self, job: Job) -> Any:
         """Wait until the job is committed and return its last step's result: rows if it has any, else their number.
@@ -93,6 +96,17 @@ class Writer:
         if self._draining is None:
             self._draining = gevent.spawn(self._drain)
 
+    def alone(self, work: Callable[[Connection], T]) -> T:
+        """What `work` returns, done in the thread between two transactions. StorageError for whatever it raises."""
+        if self._closed:
+            raise StorageClosed
+        try:
+            return self._thread.run(work, self._connection)
+        except StorageError:
+            raise
+        except Exception as error:
+            raise StorageError(reason(error)) from error
+
     def close(self) -> None:
         """Finish the queue, then close the connection and end the thread."""
         if self._closed:
@@ -101,14 +115,14 @@ class Writer:
         self._room.set()
         if self._draining is not None:
             self._draining.join()
-        self._thread.apply(self._connection.close)
-        self._thread.kill()
+        self._thread.run(self._connection.close)
+        self._thread.end()
 
     def _drain(self) -> None:
         while self._queue:
             jobs, self._queue = self._queue, []
             self._room.set()
-            for job, outcome in zip(jobs, self._thread.apply(self._settle, (jobs,)), strict=True):
+            for job, outcome in zip(jobs, self._thread.run(self._settle, jobs), strict=True):
                 if not isinstance(outcome, StorageError):
                     if job.done is not None:
                         job.done.set(outcome)
@@ -120,7 +134,7 @@ class Writer:
 
     # From here on: in the thread.
 
-    def _settle(self, jobs: list[Job]) -> list[Any]:
+    def _settle(self, jobs: list[Job], *, again: bool = True) -> list[Any]:
         """The result of each job, or the StorageError that it failed with."""
         try:
             return self._transact(jobs)
@@ -130,11 +144,15 @@ class Writer:
             # One job must not spoil the others. Halving finds it in few commits and keeps the order.
             middle = len(jobs) // 2
             return self._settle(jobs[:middle]) + self._settle(jobs[middle:])
+        except _Lost as lost:
+            # Most likely it broke while it was idle. Nothing has been done yet, and SQLAlchemy connects anew.
+            return self._settle(jobs, again=False) if again else [job.failed(lost.__cause__) for job in jobs]
         except Exception as error:
-            # The database could not begin or commit (locked, full, broken): no job is to blame, none can succeed.
+            # The database could not begin or commit (locked, full, broken, away): no job is to blame, none can succeed.
             # After a failed commit the transaction may still be open, though SQLAlchemy takes it for ended.
-            with suppress(Exception):
-                self._connection.connection.rollback()
+            if not self._connection.invalidated:
+                with suppress(Exception):
+                    self._connection.connection.rollback()
             return [job.failed(error) for job in jobs]
 
     def _transact(self, jobs: list[Job]) -> list[Any]:
@@ -154,15 +172,7 @@ class Writer:
                 result = self._connection.execute(*step)
             return [result.fetchall() if result.returns_rows else result.rowcount]
         except Exception as error:
-            raise _Spoilt from error
-
-
-def _connected(connect: Callable[[], Connection]) -> Connection | Exception:
-    """The connection, or the error: raised in the thread, that would be printed as if it were a bug."""
-    try:
-        return connect()
-    except Exception as error:
-        return error
+            raise _Lost if self._connection.invalidated else _Spoilt from error
 
 
 def _kind(job: Job) -> int:

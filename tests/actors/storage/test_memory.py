@@ -1,9 +1,8 @@
-"""The simple backend is the model of the other: whatever is done, both answer alike."""
+"""The simple backend is the model of the others: whatever is done, both answer alike."""
 
 from collections.abc import Iterator
 from contextlib import closing
 from itertools import count
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -33,11 +32,14 @@ archive_calls = st.one_of(
 changes = st.dictionaries(st.sampled_from("abé"), st.none() | st.integers(), max_size=3)
 
 
-@pytest.fixture(scope="module")
-def both(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Storage]]:
-    path: Path = tmp_path_factory.mktemp("storage")
-    with closing(open_storage("memory:")) as memory, closing(open_storage(f"sqlite:///{path}/data")) as sqlite:
-        yield [memory, sqlite]
+@pytest.fixture(scope="module", params=["sqlite", "postgres"])
+def both(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Storage]]:
+    if request.param == "sqlite":
+        url = f"sqlite:///{tmp_path_factory.mktemp('storage')}/data"
+    else:
+        url = request.getfixturevalue("postgres_server").empty("model")
+    with closing(open_storage("memory:")) as memory, closing(open_storage(url)) as other:
+        yield [memory, other]
 
 
 def play(archive: Archive, calls: list[tuple[Any, ...]]) -> Iterator[Any]:
@@ -73,8 +75,8 @@ def play(archive: Archive, calls: list[tuple[Any, ...]]) -> Iterator[Any]:
 @given(st.lists(archive_calls, max_size=15))
 def test_an_archive_answers_alike_over_both_backends(both: list[Storage], calls: list[tuple[Any, ...]]) -> None:
     name = f"archive {next(runs)}"
-    memory, sqlite = (list(play(storage.store(name, Archive), calls)) for storage in both)
-    assert memory == sqlite
+    memory, other = (list(play(storage.store(name, Archive), calls)) for storage in both)
+    assert memory == other
 
 
 @settings(max_examples=40, deadline=None)
@@ -83,9 +85,9 @@ def test_a_map_answers_alike_over_both_backends(
     both: list[Storage], calls: list[tuple[str, dict[str, int | None]]]
 ) -> None:
     name = f"map {next(runs)}"
-    memory, sqlite = (storage.store(name, Map) for storage in both)
+    memory, other = (storage.store(name, Map) for storage in both)
     for owner, change in calls:
         memory.change(owner, change)
-        sqlite.change(owner, change)
-        assert list(memory.items(owner).items()) == list(sqlite.items(owner).items())
-    assert list(memory.owners()) == list(sqlite.owners())
+        other.change(owner, change)
+        assert list(memory.items(owner).items()) == list(other.items(owner).items())
+    assert list(memory.owners()) == list(other.owners())

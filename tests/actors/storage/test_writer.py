@@ -19,7 +19,7 @@ UNSTORABLE = "\ud800"  # no UTF-8 for it, so the driver refuses it as an owner
 
 
 @pytest.fixture
-def commits(sqlite: Storage) -> Iterator[list[int]]:  # noqa: ARG001 those of the storage, not of opening it
+def commits(database: Storage) -> Iterator[list[int]]:  # noqa: ARG001 those of the storage, not of opening it
     made: list[int] = []
 
     def count(_connection: Any) -> None:
@@ -37,27 +37,27 @@ def together(*calls: Any) -> list[Any]:
     return [greenlet.value if greenlet.successful() else greenlet.exception for greenlet in group]
 
 
-def test_many_writes_share_few_commits(sqlite: Storage, commits: list[int]) -> None:
-    archive = sqlite.store("archive", Archive)
+def test_many_writes_share_few_commits(database: Storage, commits: list[int]) -> None:
+    archive = database.store("archive", Archive)
     commits.clear()
     crowd = Group()
     for number in range(1000):
         crowd.spawn(archive.append, f"user{number}", Entry(1.0, BOB, None))
     crowd.join(raise_error=True)
-    assert len(commits) <= 10
+    assert len(commits) <= 20
     assert archive.count("user999") == 1
 
 
-def test_a_read_sees_the_writes_before_it(sqlite: Storage) -> None:
-    roster = sqlite.store("roster", Map)
+def test_a_read_sees_the_writes_before_it(database: Storage) -> None:
+    roster = database.store("roster", Map)
     calls: list[Any] = []
     for number in range(50):
         calls += [partial(roster.put, ALICE, "n", number), partial(roster.get, ALICE, "n")]
     assert together(*calls)[1::2] == list(range(50))
 
 
-def test_a_failing_write_does_not_spoil_the_others(sqlite: Storage) -> None:
-    vcards = sqlite.store("vcard", Record)
+def test_a_failing_write_does_not_spoil_the_others(database: Storage) -> None:
+    vcards = database.store("vcard", Record)
     owners = [f"user{number}" for number in range(100)]
     crowd = [*owners[:37], UNSTORABLE, *owners[37:]]
     results = together(*(partial(vcards.put, owner, 1) for owner in crowd))
@@ -66,16 +66,25 @@ def test_a_failing_write_does_not_spoil_the_others(sqlite: Storage) -> None:
     assert list(vcards.owners()) == sorted(owners)
 
 
-def test_a_failing_step_undoes_the_steps_before_it(sqlite: Storage) -> None:
-    roster = sqlite.store("roster", Map)
+def test_the_writes_of_one_owner_are_carried_out_in_order_whatever_others_do(database: Storage) -> None:
+    archive = database.store("archive", Archive)
+    for number in range(1000):
+        archive.append(f"user{number % 7}", Entry(1.0, BOB, number), wait=False)
+    for user in range(7):
+        kept = [entry.doc for _, entry in archive.page(f"user{user}", limit=1000)]
+        assert kept == [number for number in range(1000) if number % 7 == user]
+
+
+def test_a_failing_step_undoes_the_steps_before_it(database: Storage) -> None:
+    roster = database.store("roster", Map)
     roster.put(ALICE, "a", 1)
     with pytest.raises(StorageError, match="roster"):
         roster.change(ALICE, {"a": None, "b": 2, UNSTORABLE: 3})
     assert roster.items(ALICE) == {"a": 1}
 
 
-def test_a_failure_nobody_waits_for_is_logged(sqlite: Storage, caplog: pytest.LogCaptureFixture) -> None:
-    archive = sqlite.store("archive", Archive)
+def test_a_failure_nobody_waits_for_is_logged(database: Storage, caplog: pytest.LogCaptureFixture) -> None:
+    archive = database.store("archive", Archive)
     archive.append(ALICE, Entry(1.0, UNSTORABLE, "secret"), wait=False)
     archive.append(ALICE, Entry(1.0, BOB, None), wait=False)
     assert archive.count(ALICE) == 1
@@ -113,8 +122,8 @@ def test_a_caller_waits_while_the_queue_is_full(sqlite: Storage, monkeypatch: py
     assert archive.count(ALICE) == 10
 
 
-def test_a_caller_that_gives_up_waiting_leaves_the_write_to_happen(sqlite: Storage) -> None:
-    vcards = sqlite.store("vcard", Record)
+def test_a_caller_that_gives_up_waiting_leaves_the_write_to_happen(database: Storage) -> None:
+    vcards = database.store("vcard", Record)
     waiting = gevent.spawn(vcards.put, ALICE, 1)
     gevent.sleep(0)
     waiting.kill()

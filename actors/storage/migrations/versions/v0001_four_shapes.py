@@ -6,31 +6,34 @@ from alembic import op
 revision = "0001"
 down_revision = None
 
+# Sorted by code points, as SQLite does anyway and a language does not.
+Name = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
+
 
 def upgrade() -> None:
     op.create_table(
         "store",
         sa.Column("id", sa.Integer, primary_key=True),
-        sa.Column("name", sa.Text, nullable=False, unique=True),
+        sa.Column("name", Name, nullable=False, unique=True),
     )
     op.create_table(
         "record",
         sa.Column("store", sa.Integer, sa.ForeignKey("store.id"), primary_key=True),
-        sa.Column("owner", sa.Text, primary_key=True),
+        sa.Column("owner", Name, primary_key=True),
         sa.Column("doc", sa.Text, nullable=False),
     )
     op.create_table(
         "item",
         sa.Column("store", sa.Integer, sa.ForeignKey("store.id"), primary_key=True),
-        sa.Column("owner", sa.Text, primary_key=True),
-        sa.Column("key", sa.Text, primary_key=True),
+        sa.Column("owner", Name, primary_key=True),
+        sa.Column("key", Name, primary_key=True),
         sa.Column("doc", sa.Text, nullable=False),
     )
     op.create_table(
         "entry",
         sa.Column("store", sa.Integer, sa.ForeignKey("store.id"), primary_key=True),
-        sa.Column("owner", sa.Text, primary_key=True),
-        sa.Column("id", sa.Text, primary_key=True),
+        sa.Column("owner", Name, primary_key=True),
+        sa.Column("id", Name, primary_key=True),
         sa.Column("at", sa.Float, nullable=False),
         sa.Column("peer", sa.Text, nullable=False),
         sa.Column("doc", sa.Text, nullable=False),
@@ -40,6 +43,6 @@ def upgrade() -> None:
     op.create_table(
         "blob",
         sa.Column("store", sa.Integer, sa.ForeignKey("store.id"), primary_key=True),
-        sa.Column("key", sa.Text, primary_key=True),
+        sa.Column("key", Name, primary_key=True),
         sa.Column("data", sa.LargeBinary, nullable=False),
     )

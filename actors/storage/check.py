@@ -1,0 +1,47 @@
+"""Looking for what is broken in a database."""
+
+from collections.abc import Generator
+from contextlib import closing
+
+from sqlalchemy import URL, select
+from sqlalchemy.exc import DBAPIError
+
+from actors.storage.codec import Codec
+from actors.storage.engine import Engine
+from actors.storage.errors import StorageError, reason
+from actors.storage.tables import entry, item, record, store
+
+ROWS = 500
+"""How many are read in one step."""
+
+ENOUGH = 100
+"""Flaws after which no more are looked for."""
+
+
+def flaws(engine: Engine, url: URL) -> Generator[list[str], None, None]:
+    """Steps that each find some flaws, or none: what the database itself says, and every document that is none."""
+    found = 0
+    try:
+        with closing(engine.snapshot(url)) as snapshot:
+            yield engine.flaws(snapshot)
+            codecs = {row.id: Codec[object](row.name) for row in snapshot.execute(select(store.c.id, store.c.name))}
+            for table in (record, item, entry):
+                every = select(table.c.store, table.c.owner, table.c.doc)
+                for rows in snapshot.execution_options(yield_per=ROWS).execute(every).partitions():
+                    some = [flaw for row in rows if (flaw := _flaw(codecs.get(row.store), row.owner, row.doc))]
+                    yield some
+                    found += len(some)
+                    if found >= ENOUGH:
+                        return
+    except DBAPIError as error:
+        yield [reason(error)]
+
+
+def _flaw(codec: Codec[object] | None, owner: str, doc: str) -> str | None:
+    if codec is None:
+        return None  # the database has named the row already
+    try:
+        codec.decode(owner, doc)
+    except StorageError as error:
+        return str(error)
+    return None
