@@ -25,6 +25,7 @@ from net.xmpp.xml import Element
 
 if TYPE_CHECKING:
     from actors.actor import Actor
+    from actors.adhoc import Command
     from actors.host import Domain, Host
     from actors.user import Resource, User
 
@@ -58,6 +59,11 @@ class Feature:
         self.domain = domain
         self.options = options
 
+    @property
+    def wanted(self) -> bool:
+        """Whether the domain is to have the feature; False for one that the host's options turn off."""
+        return True
+
 
 H = TypeVar("H", bound=Callable[..., Any])
 
@@ -79,14 +85,42 @@ class Ask(NamedTuple):
     own: bool
 
 
+class Aside(NamedTuple):
+    """An answer that takes a while, for which the mailbox of the actor asked does not wait.
+
+    `work` is done in a turn of its own, so it touches no actor's state. It returns the answer or raises StanzaError.
+    """
+
+    work: Callable[[], Stanza]
+
+
+# The answer; later; or none: the handler has seen to it that there is one.
+Answer = Stanza | Aside | None
+
+
 def asks(type: str, payload: str, *, of: type[Actor] | tuple[type[Actor], ...], own: bool = False) -> Callable[[H], H]:
-    """Marks the handler of iq requests: `handler(self, actor, iq) -> Stanza`, the answer, or it raises StanzaError.
+    """Marks the handler of iq requests: `handler(self, actor, iq) -> Answer`, or it raises StanzaError.
 
     `type` is "get" or "set", `payload` the Clark name of the child, `of` the actors whose address may be asked
     (`Host`, a domain; `User`, a bare JID). `own`: only the account itself may ask; others get "forbidden".
     """
     kinds = of if isinstance(of, tuple) else (of,)
     return lambda handler: _marked(handler, "asks", [*getattr(handler, "asks", []), Ask(type, payload, kinds, own)])
+
+
+class Stranger(NamedTuple):
+    """Somebody on a stream who has not logged in: the address and port of the peer, and whether TLS is in force."""
+
+    peer: str
+    secured: bool
+
+
+def asks_as_stranger(type: str, payload: str) -> Callable[[H], H]:
+    """Marks the handler of iq requests before the login: `handler(self, stranger, iq) -> Stanza`, or StanzaError.
+
+    It runs in the mailbox of the stranger's Session, which may wait for it. `iq` has no addresses.
+    """
+    return lambda handler: _marked(handler, "asks_as_stranger", (type, payload))
 
 
 # -- moments
@@ -110,6 +144,23 @@ def undeliverable(handler: Callable[[Any, User, Stanza], bool]) -> Callable[[Any
 def receptive(handler: Callable[[Any, User, Resource], None]) -> Callable[[Any, User, Resource], None]:
     """A resource has become available with a priority that is not negative: it can be given what waited."""
     return _marked(handler, "receptive")
+
+
+def unavailable(handler: Callable[[Any, User, Stanza], None]) -> Callable[[Any, User, Stanza], None]:
+    """A resource that was available is not any more; the presence is what says so to others."""
+    return _marked(handler, "unavailable")
+
+
+def unbound(handler: Callable[[Any, User, Resource], None]) -> Callable[[Any, User, Resource], None]:
+    """A resource is not connected any more, and among `user.resources` no longer."""
+    return _marked(handler, "unbound")
+
+
+def shuns(handler: Callable[[Any, User, JID], bool]) -> Callable[[Any, User, JID], bool]:
+    """The server is about to act for the user by itself: to show this JID presence or ask for its, to hand over what
+    it kept of it. Return True if the user wants nothing to do with it.
+    """
+    return _marked(handler, "shuns")
 
 
 # What a node's handler gives: elements, or None where the node is not this feature's.
@@ -155,11 +206,20 @@ def offered(handler: Callable[[Any], Offer]) -> Callable[[Any], Offer]:
     return _marked(handler, "offered")
 
 
+def commands(handler: Callable[[Any], Iterable[Command]]) -> Callable[[Any], Iterable[Command]]:
+    """The first ad-hoc command is asked for: those of this feature, of the domain's."""
+    return _marked(handler, "commands")
+
+
 MOMENTS = (
     "outbound",
     "inbound",
     "undeliverable",
     "receptive",
+    "unavailable",
+    "unbound",
+    "shuns",
+    "commands",
     "describes",
     "describes_account",
     "describes_node",
@@ -177,16 +237,25 @@ class Hooks:
     inbound: tuple[Callable[[User, Stanza], Stanza | None], ...]
     undeliverable: tuple[Callable[[User, Stanza], bool], ...]
     receptive: tuple[Callable[[User, Resource], None], ...]
+    unavailable: tuple[Callable[[User, Stanza], None], ...]
+    unbound: tuple[Callable[[User, Resource], None], ...]
+    shuns: tuple[Callable[[User, JID], bool], ...]
+    commands: tuple[Callable[[], Iterable[Command]], ...]
     describes: tuple[Callable[[], Iterable[Element]], ...]
     describes_account: tuple[Callable[[User], Iterable[Element]], ...]
     describes_node: tuple[Callable[[Host | User, str, JID], Found], ...]
     lists: tuple[Callable[[Host | User, str, JID], Found], ...]
 
     def __init__(self, features: Iterable[Feature]) -> None:
-        self.features = in_order(_without_lacking(features))
+        self.features = in_order(_without_lacking(feature for feature in features if feature.wanted))
         for moment in MOMENTS:
             setattr(self, moment, tuple(handler for handler, _ in self._handlers(moment)))
-        self._asks: dict[tuple[type[Actor], str, str], tuple[Callable[[Any, Stanza], Stanza], bool]] = {}
+        self._asks: dict[tuple[type[Actor], str, str], tuple[Callable[[Any, Stanza], Answer], bool]] = {}
+        self._asked_by_strangers: dict[tuple[str, str], Callable[[Stranger, Stanza], Stanza]] = {}
+        for handler, asked in self._handlers("asks_as_stranger"):
+            if asked in self._asked_by_strangers:
+                raise ValueError(f"two handlers for {' '.join(asked)} before the login")
+            self._asked_by_strangers[asked] = handler
         for handler, declared in self._handlers("asks"):
             for ask in declared:
                 for kind in ask.of:
@@ -208,7 +277,7 @@ class Hooks:
                     found.append((getattr(feature, name), method.__dict__[moment]))
         return found
 
-    def answer(self, actor: Actor, jid: JID, iq: Stanza) -> Stanza:
+    def answer(self, actor: Actor, jid: JID, iq: Stanza) -> Answer:
         """What the features answer to an iq request to `actor`, whose address is `jid`.
 
         Raises StanzaError: service-unavailable where no feature knows the payload (RFC 6120 §8.4), or what it raises.
@@ -221,6 +290,15 @@ class Hooks:
         if own and (iq.from_ is None or iq.from_.bare != jid):
             raise StanzaError("forbidden")
         return answer(actor, iq)
+
+    def answer_stranger(self, stranger: Stranger, iq: Stanza) -> Stanza | None:
+        """What the features answer to an iq request before the login; None where nobody listens to it.
+
+        Raises the StanzaError of the feature that does.
+        """
+        payload = iq.payload
+        handler = self._asked_by_strangers.get((iq.type, payload.tag)) if payload is not None else None
+        return None if handler is None else handler(stranger, iq)
 
 
 def _without_lacking(features: Iterable[Feature]) -> list[Feature]:

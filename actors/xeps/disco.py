@@ -63,7 +63,8 @@ def account_info(user: User) -> list[Element]:
     hooks = user.domain.hooks
     advertised = chain.from_iterable(feature.advertises_for_accounts for feature in hooks.features)
     described = chain.from_iterable(describe(user) for describe in hooks.describes_account)
-    return _info(_identity("account", "registered"), advertised, described)
+    kind = "anonymous" if user.jid in user.domain.accounts.guests else "registered"  # XEP-0175 §5
+    return _info(_identity("account", kind), advertised, described)
 
 
 def _identity(category: str, type: str, **name: str) -> Element:

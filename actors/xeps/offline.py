@@ -1,4 +1,7 @@
-"""XEP-0160: Best Practices for Handling Offline Messages. Stamped as XEP-0203: Delayed Delivery says."""
+"""XEP-0160: Best Practices for Handling Offline Messages.
+
+Stamped as XEP-0203: Delayed Delivery says, and kept or not as XEP-0334: Message Processing Hints asks for.
+"""
 
 from __future__ import annotations
 
@@ -13,13 +16,15 @@ from actors.host import Domain
 from actors.storage import Archive, Entry, StorageError
 from actors.user import Resource, User
 from net.xmpp.errors import StanzaError
+from net.xmpp.hints import HINTS, hinted
 from net.xmpp.stamps import DELAY, delay
 from net.xmpp.stanza import Stanza
 from net.xmpp.xml import parse
 
 log = logging.getLogger(__name__)
 
-CHAT_STATES = "http://jabber.org/protocol/chatstates"
+# Chat states (XEP-0085), and what says nothing by itself: hints, and ids (XEP-0359).
+FLEETING = frozenset(("http://jabber.org/protocol/chatstates", HINTS, "urn:xmpp:sid:0"))
 
 
 class Offline(Feature):
@@ -32,6 +37,7 @@ class Offline(Feature):
     implements = (
         XEP(160, "1.0.1", "Best Practices for Handling Offline Messages"),
         XEP(203, "2.0", "Delayed Delivery"),
+        XEP(334, "1.0.0", "Message Processing Hints"),
     )
     advertises = ("msgoffline",)
 
@@ -60,8 +66,9 @@ class Offline(Feature):
         Returns when the message is stored: its sender is never told that it is, only that it is not, so there is no
         other moment at which to find out. Meanwhile what comes for this user waits, and stays in order.
         """
-        if not _is_lasting(message):
-            return True  # §3: not stored; and nobody needs to know that nobody saw them typing
+        lasting = _is_lasting(message)
+        if hinted(message, "no-store") or not (lasting or hinted(message, "store")):
+            return not lasting  # §3: nobody needs to know that nobody saw them typing
         now = self.domain.clock.now()
         if not any(note.get("from") == self.domain.name for note in message.element.iterfind(DELAY)):
             message = message.with_content(delay(self.domain.name, now))
@@ -92,7 +99,9 @@ class Offline(Feature):
         try:
             stored = self._archive.page(user.jid, limit=sys.maxsize)
             for _, entry in stored:
-                user.deliver(resource, Stanza.read(parse(entry.doc.encode())))
+                message = Stanza.read(parse(entry.doc.encode()))
+                if message.from_ is None or not user.shuns(message.from_):
+                    user.deliver(resource, message)
             self._archive.delete(user.jid, [id for id, _ in stored])
         except StorageError as error:
             # They are delivered at the next occasion, if need be once more: better twice than never.
@@ -104,4 +113,4 @@ class Offline(Feature):
 
 def _is_lasting(message: Stanza) -> bool:
     """Whether there is anything in it but chat states (XEP-0085 §2: and the thread that these belong to)."""
-    return any(child.tag != "thread" and etree.QName(child).namespace != CHAT_STATES for child in message)
+    return any(child.tag != "thread" and etree.QName(child).namespace not in FLEETING for child in message)

@@ -1,3 +1,6 @@
+import re
+from inspect import getsource, isfunction
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -11,6 +14,9 @@ from net.xmpp.jid import JID
 from net.xmpp.offers import Offer
 from net.xmpp.stanza import Stanza
 from net.xmpp.xml import element
+
+ROOT = Path(hooks.__file__).parents[1]
+GUIDE = (ROOT / "docs/writing-a-xep.md").read_text()
 
 JULIET, ROMEO = JID.parse("juliet@a.example"), JID.parse("romeo@a.example")
 
@@ -143,3 +149,32 @@ def test_the_first_line_of_a_feature_names_its_specification() -> None:
         xep = made.implements[0]
         told = __import__(f"actors.xeps.{name}", fromlist=["x"]).__doc__ or ""
         assert told.startswith(f"XEP-{xep.number:04}: {xep.title}."), name
+
+
+def test_the_guide_shows_a_feature_as_it_is() -> None:
+    ping = (ROOT / "actors/xeps/ping.py").read_text().splitlines()
+    assert "".join(f"    {line}".rstrip() + "\n" for line in ping) in GUIDE
+
+
+def test_the_guide_lists_every_moment() -> None:
+    moments = {name for name, value in vars(hooks).items() if isfunction(value) and "_marked(" in getsource(value)}
+    assert {*re.findall(r"^\| `@(\w+)", GUIDE, re.MULTILINE)} == moments - {"_marked"}
+
+
+def test_a_feature_that_the_domain_does_not_want_is_left_out_with_what_requires_it() -> None:
+    unwanted = feature("b", wanted=property(lambda self: False))
+    assert names(feature("a", requires=("b",)), unwanted, feature("c")) == ["c"]
+
+
+def test_a_stranger_is_answered_by_the_feature_that_listens() -> None:
+    handler = hooks.asks_as_stranger("get", "{a}a")(lambda self, stranger, iq: iq.result())
+    compiled = Hooks([feature("a", hear=handler)])
+    stranger = hooks.Stranger("192.0.2.1:5", secured=True)
+    answer = compiled.answer_stranger(stranger, ask())
+    assert answer is not None
+    assert answer.type == "result"
+    for other in (ask("set"), ask(tag="{a}b"), ask(tag="")):
+        assert compiled.answer_stranger(stranger, other) is None
+    assert refusal(compiled, ask(), Being()) == "service-unavailable"
+    with pytest.raises(ValueError, match="before the login"):
+        Hooks([feature("a", hear=handler), feature("b", hear=handler)])

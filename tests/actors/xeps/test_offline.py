@@ -257,3 +257,54 @@ def test_messages_to_nobody_are_not_stored() -> None:
     _, romeo = world_of_two()
     answer = romeo.says(message("x", to="nobody@localhost")).hears_one()
     assert failure(answer) == ("cancel", "service-unavailable")
+
+
+# -- hints (XEP-0334)
+
+NO_STORE = "<no-store xmlns='urn:xmpp:hints'/>"
+NO_PERMANENT_STORE = "<no-permanent-store xmlns='urn:xmpp:hints'/>"
+STORE = "<store xmlns='urn:xmpp:hints'/>"
+COMPOSING = "<composing xmlns='http://jabber.org/protocol/chatstates'/>"
+
+
+def test_what_shall_not_be_stored_is_not_and_its_sender_is_told() -> None:
+    world, romeo = world_of_two()
+    romeo.says(message("x", more=NO_STORE))
+    assert failure(romeo.hears_one()) == ("cancel", "service-unavailable")
+    assert texts(arrives(world)) == []
+
+
+def test_what_shall_not_be_stored_and_says_nothing_disappears() -> None:
+    world, romeo = world_of_two()
+    romeo.says(f"<message to='juliet@localhost' type='chat'>{COMPOSING}{NO_STORE}{NO_PERMANENT_STORE}</message>")
+    assert romeo.hears() == []
+    assert texts(arrives(world)) == []
+
+
+def test_what_shall_not_be_stored_permanently_may_wait() -> None:
+    world, romeo = world_of_two()
+    romeo.says(message("x", more=NO_PERMANENT_STORE))
+    assert romeo.hears() == []
+    assert texts(arrives(world)) == ["x"]
+
+
+def test_what_shall_be_stored_is_whatever_it_says() -> None:
+    world, romeo = world_of_two()
+    romeo.says(f"<message to='juliet@localhost' type='chat'>{COMPOSING}{STORE}</message>")
+    assert texts(arrives(world)) == [None]
+
+
+@pytest.mark.parametrize("type", ["error", "headline"])
+def test_a_hint_does_not_have_stored_what_never_is(type: str) -> None:
+    world, romeo = world_of_two()
+    romeo.says(message("x", type, more=STORE))
+    assert texts(arrives(world)) == []
+
+
+def test_ids_alone_are_nothing_to_store() -> None:
+    world, romeo = world_of_two()
+    romeo.says(
+        f"<message to='juliet@localhost' type='chat'>{COMPOSING}<origin-id xmlns='urn:xmpp:sid:0' id='1'/></message>"
+    )
+    assert romeo.hears() == []
+    assert texts(arrives(world)) == []
