@@ -2,29 +2,40 @@
 
 from __future__ import annotations
 
+import logging
+import os
 import secrets
 from collections.abc import Iterator
-from typing import get_args
+from functools import cache
+from typing import Any, get_args
 
-import gevent
 import msgspec
 from gevent.lock import BoundedSemaphore
+from gevent.threadpool import ThreadPool
 
-from actors.storage import Record, Storage
+from actors.guests import Guests
+from actors.storage import Record, Storage, StorageError
 from net.xmpp.jid import JID, JIDMalformed
 from net.xmpp.sasl import SALT_SIZE, Hash, PasswordRefused, ScramKeys, decoy, derive, verify_password
 
 HASHES: tuple[Hash, ...] = get_args(Hash)
 
-# The owner of the server's own secret: no account can be that, it is no JID.
+log = logging.getLogger(__name__)
+
+# The owners of what decoys are made from: no account can be that, they are no JIDs.
 NOBODY = " decoy secret"
+ROUNDS = " decoy iterations"
+
+# Of so many iteration counts that were in force one after the other, decoys have one.
+MOST_ROUNDS = 4
 
 
 class Account(msgspec.Struct, frozen=True):
-    """What is stored of an account: its keys for each hash, never a password."""
+    """What is stored of an account: its keys for each hash, never a password. `disabled`: why nobody may log in."""
 
     keys: dict[Hash, ScramKeys]
     created: float
+    disabled: str | None = None
 
 
 class AccountExists(Exception):
@@ -36,22 +47,48 @@ class NoSuchAccount(Exception):
 
 
 class Accounts:
-    """The accounts of `domain`. A password becomes keys in a native thread: that takes milliseconds on purpose."""
+    """The accounts of `domain`. A password becomes keys in a native thread: that takes milliseconds on purpose.
+
+    `guests` are anonymous users: they exist, and there is nothing to administer of them.
+    """
 
     def __init__(self, domain: JID, storage: Storage, *, iterations: int) -> None:
         self.domain = domain
-        self._iterations = iterations
         self._records: Record[Account] = storage.store("accounts", Record, of=Account)
-        self._secret = _secret(storage)
+        self._secrets: Record[Any] = storage.store("secrets", Record)
+        self._secret = _secret(self._secrets)
         self._changing = BoundedSemaphore()
+        self.guests = Guests(domain)
+        self.iterations = iterations
+
+    @property
+    def iterations(self) -> int:
+        """The PBKDF2 count of keys that are made from now on. Those there are keep theirs: see `verify`."""
+        return self._rounds[-1]
+
+    @iterations.setter
+    def iterations(self, count: int) -> None:
+        known: list[int] = self._secrets.get(ROUNDS) or []
+        self._rounds = [*(other for other in known if other != count), count][-MOST_ROUNDS:]
+        if self._rounds != known:
+            self._secrets.put(ROUNDS, self._rounds)
 
     def jid(self, name: str) -> JID:
         """The bare JID of an account by its localpart. Raises JIDMalformed."""
         return JID.of(name, self.domain)
 
     def exists(self, jid: JID) -> bool:
-        """Whether there is an account for this bare JID."""
-        return self._records.get(jid) is not None
+        """Whether there is an account for this bare JID, if only for as long as its session lasts."""
+        return jid in self.guests or self._records.get(jid) is not None
+
+    def disabled(self, jid: JID) -> str | None:
+        """Why nobody may log in to the account, as the administrator has put it; None if its owner may."""
+        account = self._records.get(jid)
+        return account.disabled if account is not None else None
+
+    def disable(self, jid: JID, reason: str | None) -> None:
+        """Lets nobody log in any more; with None for the reason, the owner again. Raises NoSuchAccount."""
+        self._change(jid, disabled=reason)
 
     def __iter__(self) -> Iterator[JID]:
         """The bare JIDs of all accounts, in alphabetical order."""
@@ -67,17 +104,20 @@ class Accounts:
 
     def set_password(self, jid: JID, password: str) -> None:
         """Replaces the keys. Raises NoSuchAccount, PasswordRefused."""
-        keys = self._derive(password)
+        self._change(jid, keys=self._derive(password))
+
+    def _change(self, jid: JID, **changes: Any) -> None:
         with self._changing:
             account = self._records.get(jid)
             if account is None:
                 raise NoSuchAccount(jid)
-            self._records.put(jid, msgspec.structs.replace(account, keys=keys))
+            self._records.put(jid, msgspec.structs.replace(account, **changes))
 
     def keys(self, username: str, hash: Hash) -> ScramKeys:
         """The keys for a login by this name; a decoy that nothing verifies against where there is no such account.
 
-        The name is as the client wrote it. That there is no account shows neither in the answer nor in its time.
+        The name is as the client wrote it. That there is no account shows neither in the answer nor in its time. Where
+        accounts differ in their iterations, because the option has changed, decoys do too.
         """
         try:
             jid = self.jid(username)
@@ -86,32 +126,53 @@ class Accounts:
         # The same look-up is made for a name that cannot be one.
         account = self._records.get(jid or self.domain)
         if account is None or jid is None:
-            return decoy(self._secret, hash, jid or username, self._iterations)
+            return decoy(self._secret, hash, jid or username, self._rounds)
         return account.keys[hash]
 
     def verify(self, username: str, password: str) -> bool:
-        """Whether this is the account's password. Takes as long where there is no account."""
+        """Whether this is the account's password. Takes as long where there is no account.
+
+        If its keys have fewer iterations than new ones get, they are made anew: here the password is known.
+        """
         keys = self.keys(username, HASHES[-1])
-        return bool(gevent.get_hub().threadpool.apply(verify_password, (keys, password)))
+        verified = bool(_thinking().apply(verify_password, (keys, password)))
+        if verified and keys.iterations < self.iterations:
+            self._strengthen(self.jid(username), keys, password)
+        return verified
+
+    def _strengthen(self, jid: JID, old: ScramKeys, password: str) -> None:
+        new = self._derive(password)
+        try:
+            with self._changing:
+                account = self._records.get(jid)
+                if account is not None and account.keys[old.hash] == old:  # it has not got another password meanwhile
+                    self._records.put(jid, msgspec.structs.replace(account, keys=new))
+        except StorageError as error:
+            log.warning("the keys of %s could not be strengthened: %s", jid, error)
 
     def _derive(self, password: str) -> dict[Hash, ScramKeys]:
         def derived() -> dict[Hash, ScramKeys] | PasswordRefused:
             try:
                 return {
-                    hash: derive(hash, password, secrets.token_bytes(SALT_SIZE), self._iterations) for hash in HASHES
+                    hash: derive(hash, password, secrets.token_bytes(SALT_SIZE), self.iterations) for hash in HASHES
                 }
             except PasswordRefused as refused:  # raised in the thread, it would be printed as if it were a bug
                 return refused
 
-        keys: dict[Hash, ScramKeys] | PasswordRefused = gevent.get_hub().threadpool.apply(derived)
+        keys: dict[Hash, ScramKeys] | PasswordRefused = _thinking().apply(derived)
         if isinstance(keys, PasswordRefused):
             raise keys
         return keys
 
 
-def _secret(storage: Storage) -> bytes:
+@cache
+def _thinking() -> ThreadPool:
+    """The native threads in which passwords become keys: few enough to leave a core to the event loop."""
+    return ThreadPool(max(1, (os.cpu_count() or 1) - 1))
+
+
+def _secret(store: Record[Any]) -> bytes:
     """The secret that decoys are made from: as lasting as the accounts are."""
-    store = storage.store("secrets", Record)
     known = store.get(NOBODY)
     if known is None:
         known = secrets.token_hex(32)

@@ -104,6 +104,11 @@ class Inbox:
         return not self.messages
 
     @property
+    def address(self) -> str:
+        """Whose mailbox it is, for the log."""
+        return self.actor.address
+
+    @property
     def congested(self) -> bool:
         """Whether so much waits that nothing more should be read for this actor now."""
         return self.actor.congested
@@ -193,6 +198,11 @@ class Actor(pykka.Actor):
 
     def _start_actor_loop(self) -> None:
         """There is none: a turn is asked for by the first message."""
+
+    @property
+    def address(self) -> str:
+        """Whose actor it is, for the log: a JID or, while there is none, a peer's address."""
+        return ""
 
     @property
     def congested(self) -> bool:

@@ -17,16 +17,23 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import pykka
 
+from actors import logs
 from actors.accounts import AccountExists, NoSuchAccount, PasswordRefused
 from actors.actor import Inbox
-from actors.mailbox import Kick, ListSessions, Remove, Show
+from actors.mailbox import Disabled, Kick, ListSessions, Remove, Show
+from actors.reload import CannotReload
+from actors.reports import Reports
 from actors.storage import StorageError
+from actors.trace import trace as stanzas
 from actors.version import VERSION
 from net.control import Refused
 from net.xmpp.errors import StreamError
 from net.xmpp.jid import JID, JIDMalformed
+from net.xmpp.stanza import Stanza
+from net.xmpp.xml import escape
 
 if TYPE_CHECKING:
     from actors.host import Domain
@@ -44,15 +51,23 @@ ASKED_AT_ONCE = 500
 SILENT = {"full_jid": None, "type": "silent", "priority": None, "presence": None, "interested": None, "conn": None}
 
 
+LEVELS = ("debug", "info", "warning", "error")
+
+
 class CommandError(Refused):
-    """The command cannot do what it was told. The text is one line for people."""
+    """The command cannot do what it was told. The text is one line for people, `condition` one of RFC 6120 §8.3.3."""
+
+    def __init__(self, text: str, condition: str = "not-acceptable") -> None:
+        super().__init__(text)
+        self.condition = condition
 
 
 @dataclass(frozen=True)
 class Parameter:
     """One thing that a command is told, as text. `read` makes a value of that, or raises ValueError.
 
-    `secret`: not to be shown when it is entered. One that is not `required` and not given is None.
+    `secret`: not to be shown when it is entered. `file`: a path, which the server has to be told from the root on. One
+    that is not `required` and not given is None.
     """
 
     name: str
@@ -60,6 +75,7 @@ class Parameter:
     help: str
     required: bool = True
     secret: bool = False
+    file: bool = False
 
 
 @dataclass(frozen=True)
@@ -67,7 +83,8 @@ class Command:
     """`do(server, **arguments)` returns a value made of what JSON has: a text, an object, or a list of objects.
 
     `columns` are the keys of each of these objects; empty for a command that returns no list. `needs_server`: it makes
-    sense only in one that runs. `ends_server`: it returns at once, and the server ends after that.
+    sense only in one that runs. `ends_server`: it returns at once, and the server ends after that. `lasts`: it may take
+    as long as it takes. `goes_on`: it returns a generator of objects, and ends when nobody wants more of them.
     """
 
     name: str
@@ -77,6 +94,8 @@ class Command:
     columns: tuple[str, ...]
     needs_server: bool
     ends_server: bool
+    lasts: bool
+    goes_on: bool
 
 
 COMMANDS: dict[str, Command] = {}
@@ -88,11 +107,14 @@ def command(
     columns: tuple[str, ...] = (),
     needs_server: bool = True,
     ends_server: bool = False,
+    lasts: bool = False,
+    goes_on: bool = False,
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Declares the function below it as the command `name`, with its docstring for help."""
 
     def declare(do: Callable[..., Any]) -> Callable[..., Any]:
-        COMMANDS[name] = Command(name, do, inspect.getdoc(do) or "", parameters, columns, needs_server, ends_server)
+        help = inspect.getdoc(do) or ""
+        COMMANDS[name] = Command(name, do, help, parameters, columns, needs_server, ends_server, lasts, goes_on)
         return do
 
     return declare
@@ -153,9 +175,34 @@ def full_jid(text: str) -> JID:
     return _address(text, lambda jid: jid.is_full and bool(jid.local), "a full address, as in romeo@example.org/phone")
 
 
+def traceable_jid(text: str) -> JID:
+    """The address of an account or of a bound session. Raises ValueError."""
+    return _address(text, lambda jid: bool(jid.local), "an address as in romeo@example.org or romeo@example.org/phone")
+
+
+def jid_or_domain(text: str) -> JID:
+    """The address of an account, or a domain. Raises ValueError."""
+    return _address(text, lambda jid: not jid.is_full, "an account's address or a domain")
+
+
 def domain(text: str) -> JID:
     """A domain. Raises ValueError."""
     return _address(text, lambda jid: jid.is_domain, "a domain, as in example.org")
+
+
+def absolute(text: str) -> Path:
+    """A file, by its path from the root on. Raises ValueError."""
+    path = Path(text)
+    if not path.is_absolute() or not text.isprintable():
+        raise ValueError(f"{text!r} is not a path from the root on")
+    return path
+
+
+def log_level(text: str) -> str:
+    """A level of the log. Raises ValueError."""
+    if text not in LEVELS:
+        raise ValueError(f"{text!r} is none of {', '.join(LEVELS)}")
+    return text
 
 
 ACCOUNT = Parameter("jid", bare_jid, "The account's address, as in romeo@example.org.")
@@ -172,7 +219,7 @@ def account_add(server: Server, jid: JID, password: str) -> str:
     try:
         _served(server, jid).accounts.create(jid, password, server.router.clock.now())
     except AccountExists:
-        raise CommandError(f"{jid} exists already") from None
+        raise CommandError(f"{jid} exists already", "conflict") from None
     except PasswordRefused as error:
         raise CommandError(str(error)) from None
     return f"{jid} added"
@@ -186,7 +233,7 @@ def account_remove(server: Server, jid: JID) -> str:
     at the domains served here can be told.
     """
     if not _served(server, jid).accounts.exists(jid):
-        raise CommandError(f"there is no account {jid}")
+        raise CommandError(f"there is no account {jid}", "item-not-found")
     _answer(_user(server, jid), Remove())
     return f"{jid} removed"
 
@@ -197,10 +244,37 @@ def account_password(server: Server, jid: JID, password: str) -> str:
     try:
         _served(server, jid).accounts.set_password(jid, password)
     except NoSuchAccount:
-        raise CommandError(f"there is no account {jid}") from None
+        raise CommandError(f"there is no account {jid}", "item-not-found") from None
     except PasswordRefused as error:
         raise CommandError(str(error)) from None
     return f"{jid} has a new password"
+
+
+@command(
+    "account disable",
+    ACCOUNT,
+    Parameter("reason", str, "Why; whoever logs in with the right password is told.", required=False),
+    needs_server=False,
+)
+def account_disable(server: Server, jid: JID, reason: str | None) -> str:
+    """Let nobody log in to an account any more, and end its sessions. What is stored of it stays."""
+    _disable(server, jid, reason or "")
+    return f"{jid} disabled"
+
+
+@command("account enable", ACCOUNT, needs_server=False)
+def account_enable(server: Server, jid: JID) -> str:
+    """Let a disabled account log in again."""
+    _disable(server, jid, None)
+    return f"{jid} enabled"
+
+
+def _disable(server: Server, jid: JID, reason: str | None) -> None:
+    try:
+        _served(server, jid).accounts.disable(jid, reason)
+    except NoSuchAccount:
+        raise CommandError(f"there is no account {jid}", "item-not-found") from None
+    _answer(_user(server, jid), Disabled(reason))
 
 
 @command(
@@ -220,7 +294,7 @@ def account_list(server: Server, domain: JID | None) -> list[dict[str, Any]]:
 
 @command(
     "session list",
-    Parameter("jid", bare_jid, "Only the sessions bound by this account.", required=False),
+    Parameter("jid", jid_or_domain, "Only the sessions bound by this account, or at this domain.", required=False),
     columns=("full_jid", "type", "priority", "available", "interested", "peer", "tls"),
 )
 def session_list(server: Server, jid: JID | None) -> list[dict[str, Any]]:
@@ -228,8 +302,11 @@ def session_list(server: Server, jid: JID | None) -> list[dict[str, Any]]:
 
     One that does not answer is listed as silent.
     """
-    sessions: Iterable[Inbox] = [*server.router.sessions] if jid is None else _sessions(server, jid).values()
+    of_account = jid is not None and bool(jid.local)
+    sessions: Iterable[Inbox] = _sessions(server, jid).values() if jid and of_account else [*server.router.sessions]
     rows = [_row(fields) for fields in _shown(sessions)]
+    if jid is not None and not of_account:
+        rows = [row for row in rows if row["full_jid"] is not None and row["full_jid"].domain == jid]
     return sorted(rows, key=lambda row: (row["full_jid"] is None, row["full_jid"] or "", row["peer"] or ""))
 
 
@@ -273,8 +350,106 @@ def session_kick(server: Server, full_jid: JID) -> str:
     # RFC 6120 §4.9.3.14, so that the client stays away. It takes "reset" (§4.9.3.16) for a request to connect again.
     error = StreamError("policy-violation", "ended by an administrator")
     if not _answer(_user(server, full_jid), Kick(full_jid.resource, error)):
-        raise CommandError(f"there is no session {full_jid}")
+        raise CommandError(f"there is no session {full_jid}", "item-not-found")
     return f"{full_jid} ended"
+
+
+@command(
+    "announce",
+    Parameter("domain", domain, "The domain whose users are told."),
+    Parameter("text", str, "What they are told."),
+)
+def announce(server: Server, domain: JID, text: str) -> str:
+    """Tell something to all users of a domain who are online now."""
+    message = Stanza("message", type="headline", from_=_served(server, domain).jid, body=_body(text))
+    audience = [row["full_jid"] for row in session_list(server, domain) if row["available"]]
+    for full_jid in audience:
+        server.router.route(message.addressed(full_jid))
+    return f"told in {len(audience)} sessions"
+
+
+def _body(text: str) -> bytes:
+    return f"<body>{escape(text)}</body>".encode()
+
+
+# -- reports
+
+
+@command(
+    "report list",
+    Parameter("domain", domain, "Only those that users of this domain have made.", required=False),
+    columns=("id", "time", "reporter", "reported", "reason", "text", "messages"),
+)
+def report_list(server: Server, domain: JID | None) -> list[dict[str, Any]]:
+    """List the reports of spam and abuse that users have made, oldest first."""
+    domains = server.router.domains if domain is None else [_served(server, domain)]
+    return [
+        {
+            "id": kept.id,
+            "time": datetime.fromtimestamp(kept.when, UTC).isoformat(timespec="seconds"),
+            "reported": kept.reported,
+            **msgspec.to_builtins(kept.report),
+        }
+        for served in domains
+        for kept in Reports(server.storage, served.jid)
+    ]
+
+
+@command("report remove", Parameter("id", str, "The report's id, as it is listed."))
+def report_remove(server: Server, id: str) -> str:
+    """Forget a report."""
+    if not any(Reports(server.storage, served.jid).remove(id) for served in server.router.domains):
+        raise CommandError(f"there is no report {id!r}", "item-not-found")
+    return f"{id} removed"
+
+
+# -- storage
+
+
+@command("storage check", columns=("problem",), needs_server=False, lasts=True)
+def storage_check(server: Server) -> list[dict[str, Any]]:
+    """Read all that is stored, and list what is broken.
+
+    With nothing listed, it is sound. After a hundred problems no more are looked for.
+    """
+    return [{"problem": problem} for problem in server.storage.check()]
+
+
+@command("storage vacuum", needs_server=False, lasts=True)
+def storage_vacuum(server: Server) -> str:
+    """Give the room of what was deleted back to the disk.
+
+    SQLite stores nothing else meanwhile, and so everybody waits: seconds for each gigabyte.
+    """
+    server.storage.vacuum()
+    return "vacuumed"
+
+
+@command(
+    "backup",
+    Parameter("file", absolute, "The file to make, which is not there yet.", file=True),
+    needs_server=False,
+    lasts=True,
+)
+def backup(server: Server, file: Path) -> str:
+    """Copy all that is stored at this moment to a file.
+
+    The server writes it while it goes on. It is an SQLite database, whatever storage.url says.
+    """
+    server.storage.backup(file)
+    return f"{file} made, {file.stat().st_size} bytes"
+
+
+@command("restore", Parameter("file", absolute, "The file of a backup.", file=True), needs_server=False, lasts=True)
+def restore(server: Server, file: Path) -> str:
+    """Put what is in a backup in place of all that is stored.
+
+    No server may run. The backup may be of an earlier version, or of a server with another storage.url.
+    """
+    if server.running:
+        raise CommandError("a server is running: stop it first")
+    server.storage.restore(file)
+    return f"{file} restored"
 
 
 # -- the server
@@ -294,6 +469,43 @@ def status(server: Server) -> dict[str, Any]:
         "sessions": len(server.router.sessions),
         "users_awake": server.router.awake,
     }
+
+
+@command(
+    "trace",
+    Parameter("jid", traceable_jid, "An account's address, or the full address of one session."),
+    columns=("time", "full_jid", "way", "stanza", "left_out"),
+    goes_on=True,
+)
+def trace(server: Server, jid: JID) -> Iterator[dict[str, Any] | None]:
+    """Show every stanza of an account's or a session's, in and out, until it is interrupted.
+
+    It shows what people say to each other: use it with their consent.
+    """
+    _served(server, jid)
+    return stanzas(jid, server.router.clock)
+
+
+@command("reload")
+def reload(server: Server) -> str:
+    """Read the configuration and the certificates again, and say what has changed.
+
+    Sessions stay, except those of domains that are served no more. If anything is wrong, nothing changes.
+    """
+    try:
+        changed = server.reload()
+    except CannotReload as error:
+        raise CommandError(" ".join(str(error).split())) from None
+    return "\n".join(changed) or "nothing has changed"
+
+
+@command(
+    "log", Parameter("level", log_level, "One of debug, info, warning, error: what is less than that is not logged.")
+)
+def log(server: Server, level: str) -> str:  # noqa: ARG001 - there is one log
+    """Change how much is logged, until the next reload or start."""
+    logs.set_level(level)
+    return f"what is logged is {level} and above"
 
 
 @command("stop", ends_server=True)
@@ -340,7 +552,7 @@ def _session(server: Server, full_jid: JID) -> Inbox:
     try:
         return _sessions(server, full_jid)[full_jid.resource]
     except KeyError:
-        raise CommandError(f"there is no session {full_jid}") from None
+        raise CommandError(f"there is no session {full_jid}", "item-not-found") from None
 
 
 def _answer(inbox: Inbox, message: Any) -> Any:

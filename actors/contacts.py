@@ -20,8 +20,7 @@ if TYPE_CHECKING:
 
 QUERY = f"{{{ROSTER}}}query"
 
-# A request that waits is kept whole (§3.1.3) if it has no more bytes, otherwise without its content: whoever fills a
-# roster with requests shall not fill memory.
+# A request that waits is kept whole (§3.1.3) if it has no more bytes, otherwise without its content.
 LARGEST_REQUEST = 8192
 
 
@@ -132,7 +131,7 @@ class Contacts:
         delivered = stanza.addressed(user.jid).stamped(jid)
         after = replace(item, state=move.state)
         if stanza.type == "subscribe":
-            after = replace(after, request=_kept(delivered))
+            after = replace(after, request=self._kept(delivered))
         self._keep(jid, after)
         # Before the push (§3.1.6, §3.2.3, §3.3.3), so that a client can tell why there is one.
         for resource in user.resources.values():
@@ -157,7 +156,7 @@ class Contacts:
         """A resource has become available: others' requests wait for it (§3.1.3), its user's may be lost (§3.1.2)."""
         user = self._user
         for jid, item in user.roster:
-            if item.asks:
+            if item.asks and not user.shuns(jid):
                 user.deliver(resource, Stanza.read(parse(item.request.encode())))
             if item.asked:
                 user.route(Stanza("presence", type="subscribe", from_=user.jid, to=jid))
@@ -189,6 +188,21 @@ class Contacts:
         for resource in user.resources.values():
             resource.session.tell(RosterChanged(user.roster))
 
+    def _kept(self, request: Stanza) -> str:
+        """A request as it waits, without its content where there is no room for that.
+
+        All that wait come at once at a login: together with the offline messages, which have three quarters of it, they
+        fit into the outbox of a connection, so that nobody can have the user cut off. Raises StanzaError.
+        """
+        user = self._user
+        room = user.domain.config.limits.outbox // 4
+        waiting = sum(len(item.request.encode()) for _, item in user.roster)
+        if len(request.wire) > min(LARGEST_REQUEST, room // 2 - waiting):
+            request = Stanza("presence", type="subscribe", from_=request.from_, to=request.to)
+        if len(request.wire) > room - waiting:
+            raise StanzaError("resource-constraint", "too many requests wait for the user")
+        return request.wire.decode()
+
     def _check_room(self, *, listed: bool) -> None:
         """Contacts and strangers' requests are counted apart: nobody can fill up somebody else's roster."""
         count = sum(item.listed == listed for _, item in self._user.roster)
@@ -208,9 +222,3 @@ class Contacts:
         """A roster push. It brings the client up to the version of this very change (§2.6.3)."""
         query = element(QUERY, None, item.xml(jid), ver=self._user.roster.ver_at(item.version))
         return Stanza("iq", type="set", id=f"push-{secrets.token_hex(6)}", content=element("iq", None, query))
-
-
-def _kept(request: Stanza) -> str:
-    if len(request.wire) > LARGEST_REQUEST:
-        request = Stanza("presence", type="subscribe", from_=request.from_, to=request.to)
-    return request.wire.decode()

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from actors.accounts import Accounts
 from actors.actor import Actor, told
-from actors.hooks import Feature, Hooks
+from actors.attempts import Attempts
+from actors.errands import Errands
+from actors.guests import GuestStorage
+from actors.hooks import Aside, Feature, Hooks
 from actors.mailbox import Inbound
 from actors.roster import RosterStore
 from actors.storage import Storage, StorageError
@@ -23,27 +27,60 @@ if TYPE_CHECKING:
 class Domain:
     """What the actors of one domain share. It has no mailbox.
 
-    `name` is the prepared domain. `options` are those of the host in the configuration.
+    `name` is the prepared domain. `options` are those of the host in the configuration. `administer` carries out one of
+    the commands of `actors.commands`. `started`: since when it has been served.
     """
 
     def __init__(
-        self, name: str, config: Config, storage: Storage, router: Router, features: dict[str, type[Feature]]
+        self,
+        name: str,
+        config: Config,
+        storage: Storage,
+        router: Router,
+        features: dict[str, type[Feature]],
+        *,
+        administer: Callable[[Mapping[str, Any]], Any],
     ) -> None:
         self.name = name
         self.jid = JID.parse(name)
-        self.config = config
-        self.options = config.hosts[name]
-        self.storage = storage
         self.router = router
+        self.administer = administer
         self.clock = router.clock
+        self.started = self.clock.now()
+        self.errands = Errands(router)
         self.accounts = Accounts(self.jid, storage, iterations=config.sasl.iterations)
-        self.rosters = RosterStore(storage)
+        self.storage = GuestStorage(storage, self.accounts.guests)
+        self.rosters = RosterStore(self.storage)
+        self._features = features
+        self.configure(config)
+        self.host = Host(self).actor_inbox
+
+    def configure(self, config: Config) -> None:
+        """Goes by this configuration from now on. What is under way ends as it began."""
+        self.config = config
+        self.options = config.hosts[self.name]
+        self.accounts.iterations = config.sasl.iterations
+        self.attempts = Attempts(config.limits)
         self.hooks = Hooks(
             feature(self, getattr(config.xeps, feature_name))
-            for feature_name, feature in features.items()
+            for feature_name, feature in self._features.items()
             if feature_name not in config.xeps.disabled
         )
-        self.host = Host(self).actor_inbox
+
+    def is_admin(self, jid: JID) -> bool:
+        """Whether this is one of those who may administer the domain, with whichever resource."""
+        return str(jid.bare) in self.options.admins
+
+    def answer(self, actor: Actor, jid: JID, iq: Stanza) -> Stanza | None:
+        """What its features answer to an iq request to `actor`; None where the answer goes its own way.
+
+        Raises StanzaError, as `Hooks.answer`.
+        """
+        answer = self.hooks.answer(actor, jid, iq)
+        if isinstance(answer, Aside):
+            self.errands.run(iq, answer.work)
+            return None
+        return answer
 
 
 class Host(Actor):
@@ -62,17 +99,19 @@ class Host(Actor):
         router = self.domain.router
         try:
             if stanza.is_request:
-                router.route(self._answer_iq(stanza))
+                answer = self._answer_iq(stanza)
+                if answer is not None:
+                    router.route(answer)
             elif stanza.kind == "message":
                 raise StanzaError("service-unavailable")
         except (StanzaError, StorageError) as error:
             router.bounce(stanza, error)
 
-    def _answer_iq(self, iq: Stanza) -> Stanza:
+    def _answer_iq(self, iq: Stanza) -> Stanza | None:
         # RFC 3921 §3: clients of its time establish a session with the domain. It does nothing.
         if iq.type == "set" and iq.payload is not None and iq.payload.tag == f"{{{SESSION}}}session":
             return iq.result()
-        return self.domain.hooks.answer(self, self.jid, iq)
+        return self.domain.answer(self, self.jid, iq)
 
     def succeed(self, message: Any, left: list[Any]) -> None:
         """Another Host takes over. The message is tried once more, then answered with an error."""
@@ -86,6 +125,10 @@ class Host(Actor):
                 heir.actor_inbox.tell(message)
         for late in left:
             heir.actor_inbox.tell(late)
+
+    @property
+    def address(self) -> str:
+        return self.jid
 
     def __repr__(self) -> str:
         return f"<Host {self.jid}>"

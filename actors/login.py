@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING
 
 from actors.storage import StorageError
 from net.xmpp import sasl
+from net.xmpp.jid import JIDMalformed
 from net.xmpp.offers import SASL
 from net.xmpp.xml import Element, escape
 
 if TYPE_CHECKING:
     from actors.host import Domain
+    from net.connection import Transport
 
 log = logging.getLogger(__name__)
 
@@ -25,16 +27,26 @@ END_POINT = "tls-server-end-point"
 class Login:
     """The exchange that is under way on a stream, and how many have failed. An organ of the Session.
 
-    `bindings`: the channel-binding data by type. `username` is None until a login succeeds, then a prepared localpart.
+    `peer`: where it comes from. `bindings`: the channel-binding data by type. `username` is None until a login
+    succeeds, then a prepared localpart.
     """
 
-    def __init__(self, domain: Domain, *, secured: bool, end_point: bytes | None) -> None:
+    def __init__(self, domain: Domain, peer: str, conn: Transport) -> None:
         self._domain = domain
-        self._forbidden = domain.config.tls.required and not secured
-        self.bindings = {END_POINT: end_point} if end_point is not None else {}
+        self._peer = peer
+        self._forbidden = domain.config.tls.required and not conn.secured
+        self.bindings = {END_POINT: conn.end_point} if conn.end_point is not None else {}
         self.username: str | None = None
-        self._offer = sasl.Offer(domain.name, secured, self.bindings, domain.config.sasl.mechanisms)
+        self._offer = sasl.Offer(
+            domain.name,
+            conn.secured,
+            self.bindings,
+            domain.config.sasl.mechanisms,
+            anonymous=domain.options.anonymous,
+            certified=conn.certified,
+        )
         self._failures = 0
+        self._account: str | None = None
         self._challenge: sasl.Challenge | None = None
 
     @property
@@ -54,6 +66,8 @@ class Login:
         """
         try:
             reply = self._step(node)
+            if isinstance(reply, sasl.Success):
+                self.username = self._succeed(reply)
         except sasl.SASLError as error:
             return self._failure(error)
         except StorageError:
@@ -62,8 +76,26 @@ class Login:
         if isinstance(reply, sasl.Challenge):
             self._challenge = reply
             return f'<challenge xmlns="{SASL}">{sasl.encode(reply.data)}</challenge>'.encode()
-        self.username = self._domain.accounts.jid(reply.username).local
         return f'<success xmlns="{SASL}">{sasl.encode(reply.data)}</success>'.encode()
+
+    def _attempt(self, username: str) -> None:
+        """Refuses in the same way whether or not there is such an account, and whatever its password."""
+        try:
+            self._account = self._domain.accounts.jid(username).local
+        except JIDMalformed:
+            self._account = username
+        if not self._domain.attempts.begin(self._peer, self._account, self._domain.clock.now()):
+            raise sasl.SASLError("temporary-auth-failure", "There were too many failed logins; try again later.")
+
+    def _succeed(self, success: sasl.Success) -> str:
+        jid = self._domain.accounts.jid(success.username)
+        if self._account is not None:
+            self._domain.attempts.succeeded(self._peer, self._account)
+        # RFC 6120 §6.5.2; only who knows the password is told.
+        reason = self._domain.accounts.disabled(jid)
+        if reason is not None:
+            raise sasl.SASLError("account-disabled", reason)
+        return jid.local
 
     def _failure(self, error: sasl.SASLError) -> bytes:
         self._failures += 1
@@ -82,6 +114,12 @@ class Login:
         data = sasl.decode(node.text)
         reply = challenge.step(data) if challenge is not None else self._offer.begin(node.get("mechanism"), data)
         accounts = self._domain.accounts
+        if isinstance(reply, sasl.Lookup | sasl.VerifyPassword):
+            self._attempt(reply.username)
+        if isinstance(reply, sasl.Certified):
+            return reply.supply(exists=accounts.exists(accounts.jid(reply.username)))
+        if isinstance(reply, sasl.Anonymous):
+            return reply.supply(accounts.guests.admit().local)
         if isinstance(reply, sasl.Lookup):
             return reply.supply(accounts.keys(reply.username, reply.hash))
         if isinstance(reply, sasl.VerifyPassword):

@@ -66,6 +66,12 @@ class Close(Message, frozen=True):
     error: StreamError | None = None
 
 
+class HostGone(Message, frozen=True):
+    """From the server: this domain is served no more (RFC 6120 §4.9.3.5). Sessions with others go on."""
+
+    domain: str
+
+
 class LoginExpired(Message, frozen=True):
     """From the clock: too long without a bound resource."""
 
@@ -102,7 +108,18 @@ class Returned(Message, frozen=True):
 
 
 class Remove(Message, frozen=True):
-    """From the accounts: the account is gone; take leave of the contacts, forget everything, close the sessions."""
+    """From the accounts: the account is gone; take leave of the contacts, forget everything, close the sessions.
+
+    `request`: how the user has asked for it, to be answered.
+    """
+
+    request: Stanza | None = None
+
+
+class Disabled(Message, frozen=True):
+    """From the accounts: this is why nobody may log in any more, and the sessions end; None: the owner may again."""
+
+    reason: str | None
 
 
 class Sleep(Message, frozen=True):

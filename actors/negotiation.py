@@ -8,8 +8,10 @@ from abc import abstractmethod
 from typing import TYPE_CHECKING, Literal
 
 from actors.actor import Actor, Inbox, Timer, told
+from actors.hooks import Stranger
 from actors.login import ABORT, AUTH, RESPONSE, Login
 from actors.mailbox import Bind, BindRefused, Bound, LoginExpired, Unbind
+from actors.storage import StorageError
 from net.connection import Secured, Transport
 from net.xmpp.errors import StanzaError, StreamError
 from net.xmpp.jid import JID, JIDMalformed, prepare_domain, prepare_resource
@@ -30,6 +32,9 @@ STARTTLS = f"{{{TLS}}}starttls"
 
 # RFC 6120 §7.7.3: a client may be refused so many resources, at least 5 and no more than 10.
 BIND_ATTEMPTS = 10
+
+# As many requests has one on a stream who has not logged in.
+STRANGERS_REQUESTS = 20
 
 # RFC 5646 §4.4.1: no language tag needs more characters. A longer one is not worth adding to every stanza.
 LONGEST_LANG = 35
@@ -66,6 +71,7 @@ class Negotiation(Actor):
         self._binding = False
         self._bind_id: str | None = None
         self._bind_refusals = 0
+        self._requests = 0
         limit = next(router.domains).config.limits.login_seconds
         inbox = self.actor_inbox
         self._deadline: Timer | None = router.clock.after(limit, lambda: inbox.tell(LoginExpired()))
@@ -128,7 +134,7 @@ class Negotiation(Actor):
     def _login_to(self, domain: Domain) -> Login:
         if self._login is None:
             assert self.conn is not None
-            self._login = Login(domain, secured=self.conn.secured, end_point=self.conn.end_point)
+            self._login = Login(domain, self._peer, self.conn)
         return self._login
 
     def _expect_header(self) -> None:
@@ -158,7 +164,7 @@ class Negotiation(Actor):
     def _start_tls(self, conn: Transport) -> None:
         if self._state is State.NEW:
             conn.send(f'<proceed xmlns="{TLS}"/>'.encode())
-            conn.secure()
+            conn.secure(self.host or "")
         else:  # RFC 6120 §5.4.2.2: it was not offered
             conn.send(f'<failure xmlns="{TLS}"/>'.encode())
             self.close(None)
@@ -170,7 +176,7 @@ class Negotiation(Actor):
         if login.username is not None:
             self.username = login.username
             self.type = "c2s"
-            log.info("%s: logged in as %s@%s", self._peer, self.username, self.host)
+            log.info("logged in as %s@%s", self.username, self.host)
             self._expect_header()
             conn.restart()
         elif login.exhausted:
@@ -178,12 +184,36 @@ class Negotiation(Actor):
         else:
             conn.proceed()
 
+    # -- requests of strangers
+
+    def _before_login(self, conn: Transport, iq: Stanza) -> None:
+        """Before the login, nothing is allowed but what a feature wants to be asked by strangers; nor without end."""
+        assert self._domain is not None
+        if not iq.is_request or iq.to not in (None, self._domain.jid):
+            raise StreamError("not-authorized")
+        iq.from_ = None
+        try:
+            check(iq)
+            answer = self._domain.hooks.answer_stranger(Stranger(self._peer, conn.secured), iq)
+        except (StanzaError, StorageError) as error:
+            answer = self._router.refusal(iq, error)
+        if answer is None:
+            raise StreamError("not-authorized")
+        conn.send(answer.wire)
+        self._requests += 1
+        if self._requests >= STRANGERS_REQUESTS:
+            raise StreamError("policy-violation", "too many requests before the login")
+        conn.proceed()
+
     # -- resource binding
 
     def _before_binding(self, conn: Transport, stanza: Stanza) -> None:
         """Before a resource is bound, nothing but the request for one is allowed (RFC 6120 §7.1)."""
+        if self.type == "c2s_unauthed":
+            self._before_login(conn, stanza)
+            return
         payload = stanza.payload
-        if self.type == "c2s_unauthed" or not stanza.is_request or payload is None or payload.tag != BIND_REQUEST:
+        if not stanza.is_request or payload is None or payload.tag != BIND_REQUEST:
             raise StreamError("not-authorized")
         assert self._domain is not None and self.username is not None
         self._bind_id = stanza.id
@@ -247,11 +277,11 @@ class Negotiation(Actor):
             self._deadline = None
 
     @property
-    def _who(self) -> str:
+    def address(self) -> str:
         return self.full_jid or self._peer
 
     def __repr__(self) -> str:
-        return f"<Session {self._who}>"
+        return f"<Session {self.address}>"
 
 
 def check(iq: Stanza) -> None:

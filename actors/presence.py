@@ -95,6 +95,9 @@ class Presence:
             self._broadcast(stanza)
         directed = resource.directed
         resource.presence, resource.priority, resource.directed = None, 0, set()
+        if was_available:
+            for handler in user.domain.hooks.unavailable:
+                handler(user, stanza)
         # §4.6.3: whoever was told without being subscribed is told this too.
         for entity in directed:
             if not (was_available and self._is_shown_to(entity.bare)):

@@ -33,8 +33,9 @@ class Router:
     def __init__(self, clock: Clock, *, mailbox: int) -> None:
         self.clock = clock
         self.sessions: set[Inbox] = set()
-        self._mailbox = mailbox
+        self.mailbox = mailbox
         self._domains: dict[str, Domain] = {}
+        self._former: dict[str, Domain] = {}
         self._users: dict[JID, Inbox] = {}
         self._drowsy: set[Inbox] = set()
         self._drowsier: set[Inbox] = set()
@@ -42,7 +43,19 @@ class Router:
 
     def add(self, domain: Domain) -> None:
         """Serves one more domain."""
+        self._former.pop(domain.name, None)
         self._domains[domain.name] = domain
+
+    def remove(self, domain: Domain) -> None:
+        """Serves this domain no more: from now on nothing is routed to it.
+
+        Its Users are woken no more but by its Sessions, which have to be ended, and by themselves.
+        """
+        self._former[domain.name] = self._domains.pop(domain.name)
+
+    def former(self, name: str) -> Domain | None:
+        """The domain of this name if it has been served here once: its Users may not have left memory yet."""
+        return self._former.get(name)
 
     def domain(self, name: str) -> Domain | None:
         """The domain of this (prepared) name, None if it is not served here."""
@@ -72,29 +85,36 @@ class Router:
             self.bounce(stanza, StanzaError("remote-server-not-found"))
             return
         inbox = self.user(to.bare) if to.local else domain.host
-        if len(inbox.messages) < self._mailbox:
+        if len(inbox.messages) < self.mailbox:
             inbox.tell(Inbound(stanza))
         else:
             self.bounce(stanza, StanzaError("resource-constraint", "too much is waiting for the recipient"))
 
     def bounce(self, stanza: Stanza, error: StanzaError | StorageError) -> None:
-        """Answers the stanza with an error; silently drops what may not be answered (RFC 6120 §8.3.1).
+        """Routes the `refusal` of a stanza, if there may be one, back to its sender."""
+        refusal = self.refusal(stanza, error)
+        if refusal is not None and stanza.from_ is not None and stanza.from_.domain in self._domains:
+            self.route(refusal)
+
+    @staticmethod
+    def refusal(stanza: Stanza, error: StanzaError | StorageError) -> Stanza | None:
+        """The error that answers a stanza, None for what may not be answered (RFC 6120 §8.3.1).
 
         An error of the storage's is logged, and shown as internal-server-error.
         """
         if isinstance(error, StorageError):
             log.error("%r could not be handled: %s", stanza, error)
             error = StanzaError("internal-server-error")
-        if stanza.answerable and stanza.from_ is not None and stanza.from_.domain in self._domains:
-            self.route(stanza.error(error))
+        return stanza.error(error) if stanza.answerable else None
 
     # -- users
 
     def user(self, jid: JID) -> Inbox:
-        """The mailbox of the User of this bare JID of a served domain, who is woken if need be."""
+        """The mailbox of the User of this bare JID, who is woken if need be. The domain is, or was, served here."""
         inbox = self._users.get(jid)
         if inbox is None or inbox.closed:
-            inbox = self._users[jid] = User(self._domains[jid.domain], jid).actor_inbox
+            domain = self._domains.get(jid.domain) or self._former[jid.domain]
+            inbox = self._users[jid] = User(domain, jid).actor_inbox
         return inbox
 
     def place(self, jid: JID, user: Inbox) -> None:

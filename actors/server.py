@@ -2,32 +2,32 @@
 
 from __future__ import annotations
 
-import gc
 import logging
-import signal
 import socket
-import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
 import gevent
 from gevent.event import Event
+from gevent.lock import BoundedSemaphore
 
-from actors import commands
+from actors import certificates, commands, logs
 from actors.actor import Clock, WallClock
-from actors.config import Address, Config, load
+from actors.config import Address, Config, ConfigError, load
 from actors.hooks import Feature, discover
 from actors.host import Domain
-from actors.mailbox import Close
+from actors.mailbox import Close, HostGone
+from actors.reload import CannotReload, changes, changes_of_certificates, frozen
 from actors.router import Router
 from actors.session import Session
-from actors.storage import StorageError, open_storage
-from net.connection import Connection, Timeouts
+from actors.storage import StorageError, open_storage, public
+from net.connection import Connection, Pace, Timeouts
 from net.control import Claim, Claimed, Control
 from net.greenlets import greenlets
+from net.limits import Crowd, Rate
 from net.listener import Listener
-from net.tls import Identities, Identity, TLSError, self_signed
+from net.tls import Identities, Identity, TLSError
 from net.xmpp.errors import StreamError
 from net.xmpp.stream import Limits
 
@@ -50,28 +50,53 @@ def configure(path: Path | None, sets: Sequence[str]) -> Config:
 class Server:
     """One server of this configuration. `start` and `stop` once each. Raises CannotStart.
 
+    `reread`: returns the configuration as it is written now, for `reload`; it may raise ConfigError.
+
     Before `start` it has storage, domains and all their actors, and nobody to talk to. It has its data folder to itself
     from when it opens a file there: from the beginning, or with storage in memory from `start`.
     """
 
-    def __init__(self, config: Config, *, clock: Clock | None = None) -> None:
+    def __init__(
+        self, config: Config, *, clock: Clock | None = None, reread: Callable[[], Config] | None = None
+    ) -> None:
         self.config = config
+        self._reread = reread or (lambda: self.config)
+        self._reloading = BoundedSemaphore()
         self.router = Router(clock or WallClock(), mailbox=config.limits.mailbox)
-        self.listeners: dict[str, list[Listener]] = {}
+        self._listeners: dict[tuple[str, Address], Listener] = {}
+        limits = config.limits
+        self._crowd = Crowd(most=limits.connections_per_address, most_half_open=limits.half_open_per_address)
+        self._pace = _pace(config)
         self.stopping = Event()
         self.started = self.router.clock.now()
         self._control: Control | None = None
         self._claim: Claim | None = None
         if config.storage.url != "memory:":
             self._claim_folder()
-        features: dict[str, type[Feature]] = dict(discover())
+        self._features: dict[str, type[Feature]] = dict(discover())
         try:
             self.storage = open_storage(config.storage.url)
             for name in config.hosts:
-                self.router.add(Domain(name, config, self.storage, self.router, features))
+                self.router.add(self._domain(name, config))
         except StorageError as error:
             self._release_folder()
-            raise CannotStart(f"storage {config.storage.url}: {error}") from error
+            raise CannotStart(f"storage {public(config.storage.url)}: {error}") from error
+
+    def _domain(self, name: str, config: Config) -> Domain:
+        return Domain(name, config, self.storage, self.router, self._features, administer=partial(commands.run, self))
+
+    @property
+    def listeners(self) -> dict[str, list[Listener]]:
+        """Who listens, by the name of the option that says where."""
+        found: dict[str, list[Listener]] = {name: [] for name in self.config.listen.__struct_fields__}
+        for (name, _), listener in self._listeners.items():
+            found[name].append(listener)
+        return found
+
+    @property
+    def running(self) -> bool:
+        """Whether it has been started."""
+        return self._control is not None
 
     def _claim_folder(self) -> None:
         folder = self.config.data_dir
@@ -95,19 +120,13 @@ class Server:
         """Begins to listen, and to take commands. A server that cannot has stopped."""
         try:
             self._claim_folder()
-            self._identities = Identities(self._identity())
-            for name, addresses, direct_tls in (
-                ("c2s", self.config.listen.c2s, False),
-                ("c2s_tls", self.config.listen.c2s_tls, True),
-            ):
-                self.listeners[name] = []
-                for address in addresses:
-                    self._listen(name, address, direct_tls)
+            self._identities = Identities(*self._certificates(self.config))
+            self._listeners = self._bind(self.config)
             self._control = self._open_control()
         except CannotStart:
             self.stop()
             raise
-        for listener in self._all_listeners():
+        for listener in self._listeners.values():
             listener.start()
 
     def _open_control(self) -> Control:
@@ -117,45 +136,117 @@ class Server:
         except OSError as error:
             raise CannotStart(f"{path}: {error.strerror or error}") from error
 
-    def _identity(self) -> Identity:
-        tls = self.config.tls
-        certificate, key = tls.certificate, tls.key
+    def _certificates(self, config: Config) -> tuple[Identity, dict[str, Identity]]:
         try:
-            if certificate is None or key is None:
-                certificate, key = self.config.data_dir / "self-signed.crt", self.config.data_dir / "self-signed.key"
-                if not (certificate.exists() and key.exists()):
-                    self_signed(certificate, key, list(self.config.hosts))
-                    log.info("made a self-signed certificate, %s", certificate)
-            identity = Identity.load(certificate, key, minimum=tls.minimum)
+            return certificates.load(config)
         except TLSError as error:
             raise CannotStart(str(error)) from error
-        if identity.expired:
-            log.warning("%s has expired on %s", certificate, identity.not_after)
-        return identity
 
-    def _listen(self, name: str, address: Address, direct_tls: bool) -> None:
-        def accept(sock: socket.socket, peer: str) -> None:
-            self._accept(sock, peer, direct_tls)
+    def _bind(self, config: Config) -> dict[tuple[str, Address], Listener]:
+        """A listener for each address, those there are already among them. After a failure there are no new ones."""
+        bound: dict[tuple[str, Address], Listener] = {}
+        for name in config.listen.__struct_fields__:
+            for address in getattr(config.listen, name):
+                try:
+                    bound[name, address] = self._listeners.get((name, address)) or self._listen(name, address)
+                except OSError as error:
+                    self._stop_listening(bound, but=self._listeners)
+                    raise CannotStart(f"listen.{name}: {address}: {error.strerror or error}") from error
+        return bound
 
-        try:
-            self.listeners[name].append(Listener(address.host, address.port, accept))
-        except OSError as error:
-            raise CannotStart(f"listen.{name}: {address}: {error.strerror or error}") from error
+    def _listen(self, name: str, address: Address) -> Listener:
+        return Listener(address.host, address.port, partial(self._accept, direct_tls=name == "c2s_tls"))
 
-    def _accept(self, sock: socket.socket, peer: str, direct_tls: bool) -> None:
+    @staticmethod
+    def _stop_listening(
+        listeners: dict[tuple[str, Address], Listener], but: dict[tuple[str, Address], Listener] | None = None
+    ) -> None:
+        for place in listeners.keys() - (but or {}).keys():
+            listeners[place].stop()
+
+    def _accept(self, sock: socket.socket, peer: str, *, direct_tls: bool) -> None:
         limits = self.config.limits
+        guest = self._crowd.enter(peer)
+        if guest is None:
+            log.debug("%s: too many connections from there", peer)
+            sock.close()
+            return
         conn = Connection(
             sock,
             peer,
             limits=Limits(limits.stanza_before_login, limits.stanza),
             timeouts=Timeouts(limits.write_seconds, limits.outbox),
+            pace=self._pace,
+            guest=guest,
             identities=self._identities,
         )
         conn.receiver = Session(self.router, conn).actor_inbox
         conn.start(direct_tls=direct_tls)
 
-    def _all_listeners(self) -> list[Listener]:
-        return [listener for listeners in self.listeners.values() for listener in listeners]
+    # -- reload
+
+    def reload(self) -> list[str]:
+        """Goes by the configuration and the certificates as their files are now. Returns what has changed, in lines.
+
+        Sessions stay, but for those of domains that are served no more. What a connection may send and receive stays as
+        it was when it came. Raises CannotReload, and then nothing has changed.
+        """
+        with self._reloading:
+            try:
+                new = self._reread()
+                if restart := frozen(self.config, new):
+                    raise CannotReload(f"only a restart changes {', '.join(restart)}; nothing has been changed")
+                added = [
+                    self.router.former(name) or self._domain(name, new)
+                    for name in new.hosts
+                    if self.router.domain(name) is None
+                ]
+                listeners = self._bind(new)
+            except (ConfigError, CannotStart) as error:
+                raise CannotReload(str(error)) from error
+            except StorageError as error:
+                raise CannotReload(f"storage: {error}") from error
+            try:
+                identities = self._certificates(new)
+                if self.stopping.is_set():
+                    raise CannotStart("the server is stopping")
+            except CannotStart as error:
+                self._stop_listening(listeners, but=self._listeners)
+                raise CannotReload(str(error)) from error
+            return self._change(new, added, listeners, identities)
+
+    def _change(
+        self,
+        new: Config,
+        added: list[Domain],
+        listeners: dict[tuple[str, Address], Listener],
+        identities: tuple[Identity, dict[str, Identity]],
+    ) -> list[str]:
+        """The change itself: nothing in it waits, nothing in it fails."""
+        shown = Identities(*identities)
+        lines = [*changes(self.config, new), *changes_of_certificates(self._identities, shown, new.hosts)]
+        removed = [domain for domain in self.router.domains if domain.name not in new.hosts]
+        self.config = new
+        for domain in removed:
+            self.router.remove(domain)
+            for session in self.router.sessions:
+                session.tell(HostGone(domain.name))
+        for domain in added:
+            self.router.add(domain)
+        logs.set_level(new.log.level)
+        self.router.mailbox = new.limits.mailbox
+        self._crowd.most = new.limits.connections_per_address
+        self._crowd.most_half_open = new.limits.half_open_per_address
+        self._pace = _pace(new)
+        for domain in self.router.domains:
+            domain.configure(new)
+        self._identities.replace(*identities)
+        self._stop_listening(self._listeners, but=listeners)
+        for place in listeners.keys() - self._listeners.keys():
+            listeners[place].start()
+        self._listeners = listeners
+        log.info("reloaded: %s", "; ".join(lines) or "nothing has changed")
+        return lines
 
     # -- stop
 
@@ -164,7 +255,8 @@ class Server:
 
         The admin socket goes last: until then nobody may take this server for one that has gone.
         """
-        self._stop_listening()
+        self._stop_listening(self._listeners)
+        self._listeners = {}
         with gevent.Timeout(self.config.limits.stop_seconds, False):
             for session in list(self.router.sessions):
                 session.tell(Close(StreamError("system-shutdown")))
@@ -177,40 +269,9 @@ class Server:
             self._control.stop()
         self._release_folder()
 
-    def _stop_listening(self) -> None:
-        for listener in self._all_listeners():
-            listener.stop()
-        self.listeners.clear()
 
-
-def serve(config: Config) -> int:
-    """Runs a server in the foreground until SIGTERM or SIGINT; returns the exit code."""
-    logging.basicConfig(
-        level=config.log.level.upper(), stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
+def _pace(config: Config) -> Pace:
+    limits = config.limits
+    return Pace(
+        Rate(limits.bytes_per_second, limits.burst_seconds), Rate(limits.stanzas_per_second, limits.burst_seconds)
     )
-    logging.getLogger("alembic").setLevel(logging.WARNING)
-    try:
-        server = Server(config)
-        server.start()
-    except CannotStart as error:
-        log.error("cannot start: %s", error)
-        return 1
-    for number in (signal.SIGTERM, signal.SIGINT):
-        gevent.signal_handler(number, server.stopping.set)
-    gc.freeze()
-    _announce(server)
-    server.stopping.wait()
-    log.info("stopping")
-    server.stop()
-    log.info("stopped")
-    return 0
-
-
-def _announce(server: Server) -> None:
-    for domain in server.router.domains:
-        log.info("serving %s", domain.name)
-        if next(iter(domain.accounts), None) is None:
-            log.info("no account yet; to add one: bin/parleyctl account add you@%s", domain.name)
-    for name, listeners in server.listeners.items():
-        for listener in listeners:
-            log.info("listening for %s on %s port %d", name, listener.host, listener.port)

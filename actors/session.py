@@ -16,9 +16,11 @@ from actors.mailbox import (
     Bound,
     Close,
     Deliver,
+    HostGone,
     Outbound,
     Reattach,
     Released,
+    Remove,
     Returned,
     RosterChanged,
     Show,
@@ -86,7 +88,7 @@ class Session(Negotiation):
         if conn is None:
             return
         if reason is not None:
-            log.info("%s: closing: %s %s", self._who, reason.condition, reason.text)
+            log.info("closing: %s %s", reason.condition, reason.text)
         try:
             conn.send(self._farewell(reason))
         finally:
@@ -109,6 +111,20 @@ class Session(Negotiation):
 
     def on_stop(self) -> None:
         self._router.sessions.discard(self.actor_inbox)
+        self._forget_guest()
+
+    def _forget_guest(self) -> None:
+        """An anonymous user is gone with the session."""
+        if self._domain is None or self.username is None:
+            return
+        accounts = self._domain.accounts
+        jid = accounts.jid(self.username)
+        if jid not in accounts.guests:
+            return
+        if self._user is not None:
+            self._user.tell(Remove())
+        else:
+            accounts.guests.dismiss(jid)
 
     # -- stanzas from the client
 
@@ -206,9 +222,14 @@ class Session(Negotiation):
     def on_close(self, message: Close) -> None:
         self.close(message.error)
 
+    @told(HostGone)
+    def on_host_gone(self, message: HostGone) -> None:
+        if self.host == message.domain:
+            raise StreamError("host-gone")
+
     @told(Disconnected)
     def on_disconnected(self, disconnected: Disconnected) -> None:
-        log.debug("%s: %s", self._who, disconnected.reason)
+        log.debug("disconnected: %s", disconnected.reason)
         self.close(None)
 
     def on_failure(

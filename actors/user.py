@@ -15,6 +15,7 @@ from actors.mailbox import (
     Bound,
     Close,
     Deliver,
+    Disabled,
     Inbound,
     Kick,
     ListSessions,
@@ -40,9 +41,12 @@ if TYPE_CHECKING:
 
 
 class Resource:
-    """What a User knows of one of its Sessions. `presence` None: connected, not available."""
+    """What a User knows of one of its Sessions. `presence` None: connected, not available.
 
-    __slots__ = ("directed", "interested", "name", "presence", "priority", "session")
+    `state` belongs to the features, by name.
+    """
+
+    __slots__ = ("directed", "interested", "name", "presence", "priority", "session", "state")
 
     def __init__(self, name: str, session: Inbox) -> None:
         self.name = name
@@ -51,6 +55,7 @@ class Resource:
         self.priority = 0
         self.interested = False
         self.directed: set[JID] = set()
+        self.state: dict[str, Any] = {}
 
     @property
     def receptive(self) -> bool:
@@ -76,18 +81,26 @@ class User(Actor):
         self._sleepy = False
 
     exists: bool
+    disabled: bool
     roster: Roster
 
     def on_start(self) -> None:
         self.exists = self.domain.accounts.exists(self.jid)
+        self.disabled = self.domain.accounts.disabled(self.jid) is not None
         self.roster = self.domain.rosters.load(self.jid)
 
     def full_jid(self, resource: Resource) -> JID:
         return self.jid.with_resource(resource.name)
 
     def route(self, stanza: Stanza) -> None:
-        """Sends a stanza on its way; whoever it is addressed to."""
-        self.domain.router.route(stanza)
+        """Sends a stanza on its way; whoever it is addressed to. The user's presence stays hidden from some."""
+        assert stanza.to is not None
+        if stanza.kind != "presence" or not self.shuns(stanza.to):
+            self.domain.router.route(stanza)
+
+    def shuns(self, jid: JID) -> bool:
+        """Whether the server is not to act for the user towards this JID, unless the user says so."""
+        return any(handler(self, jid) for handler in self.domain.hooks.shuns)
 
     def deliver(self, resource: Resource, stanza: Stanza, *, shared: bool = False) -> None:
         """Gives a stanza to one of the user's own clients. `shared`: others get it too."""
@@ -110,6 +123,8 @@ class User(Actor):
         """A resourcepart that is free now; a conflict is resolved as the host's options say (RFC 6120 §7.7.2.2)."""
         if not self.exists:
             raise StanzaError("not-allowed", "the account is gone")
+        if self.disabled:
+            raise StanzaError("not-allowed", "the account has been disabled")
         holder = self.resources.get(wanted)
         conflict = self.domain.options.conflict
         if holder is not None and conflict == "refuse":
@@ -137,6 +152,8 @@ class User(Actor):
     def _lose(self, resource: Resource) -> None:
         del self.resources[resource.name]
         self.presence.gone(resource)
+        for handler in self.domain.hooks.unbound:
+            handler(self, resource)
 
     # -- stanzas
 
@@ -158,7 +175,10 @@ class User(Actor):
             else:
                 self.route(stanza)
         except (StanzaError, StorageError) as error:
-            self.domain.router.bounce(message.stanza, error)
+            # Straight back: on the way in it would seem to come from the one whom it was meant for.
+            refusal = self.domain.router.refusal(message.stanza, error)
+            if refusal is not None:
+                self.deliver(resource, refusal)
 
     @told(Inbound)
     def on_inbound(self, message: Inbound) -> None:
@@ -219,7 +239,7 @@ class User(Actor):
         payload = iq.payload
         answer = ANSWERS.get((iq.type, payload.tag)) if payload is not None else None
         if answer is None:
-            return self.domain.hooks.answer(self, self.jid, iq)
+            return self.domain.answer(self, self.jid, iq)
         asker = self.resources.get(iq.from_.resource) if iq.from_ and iq.from_.bare == self.jid else None
         if asker is None:
             raise StanzaError("forbidden")  # §2.3.3
@@ -241,10 +261,27 @@ class User(Actor):
 
     # -- the account
 
+    @told(Disabled)
+    def on_disabled(self, message: Disabled) -> None:
+        self.disabled = message.reason is not None
+        if self.disabled:
+            for resource in self.resources.values():
+                resource.session.tell(Close(StreamError("not-authorized", "the account has been disabled")))
+
     @told(Remove)
     def on_remove(self, message: Remove) -> None:
         """The account is gone. Its contacts are told, as if the user had taken them all from the roster."""
-        self.domain.storage.forget(self.jid)
+        try:
+            self.domain.storage.forget(self.jid)
+        except StorageError as error:
+            if message.request is None:
+                raise
+            self.domain.router.bounce(message.request, error)
+            return
+        self.domain.accounts.guests.dismiss(self.jid)
+        if message.request is not None:
+            self._take_iq(message.request.result())
+        self.exists = False
         for resource in list(self.resources.values()):
             resource.session.tell(Close(StreamError("not-authorized", "the account has been removed")))
             self._lose(resource)
@@ -325,6 +362,10 @@ class User(Actor):
         if resource is not None:
             resource.session.tell(Close(message.error))
         return resource is not None
+
+    @property
+    def address(self) -> str:
+        return self.jid
 
     def __repr__(self) -> str:
         return f"<User {self.jid}>"

@@ -14,11 +14,13 @@ import os
 import socket
 import ssl
 from collections.abc import Callable
+from time import monotonic
 from typing import Any, ClassVar, NamedTuple, Protocol
 
 from gevent import get_hub
 
-from net.greenlets import greenlets
+from net.greenlets import greenlets, one_by_one
+from net.limits import FULL, Guest, Rate
 from net.tls import Identities, TLSSocket
 from net.xmpp.errors import StreamError
 from net.xmpp.stream import Event, Failed, Limits, Stream
@@ -31,6 +33,10 @@ READ_BYTES = 65536
 # One buffer for all: between a read and the copy of what came, no other greenlet runs.
 _buffer = bytearray(READ_BYTES)
 _view = memoryview(_buffer)
+
+# What has been read is charged for when it is as much as this: each time would cost more than it is worth.
+MOST_UNPAID = 16384
+MOST_UNPAID_ELEMENTS = 25
 
 # A reader whose receiver has more to do than it can is looked at again after so many seconds.
 CONGESTION_PAUSE = 0.02
@@ -71,10 +77,11 @@ class Transport(Protocol):
     peer: str
     secured: bool
     end_point: bytes | None
+    certified: tuple[str, ...] | None
 
     def send(self, data: bytes) -> None: ...
     def restart(self) -> None: ...
-    def secure(self) -> None: ...
+    def secure(self, domain: str = "") -> None: ...
     def proceed(self, *, freely: bool = False) -> None: ...
     def close(self) -> None: ...
 
@@ -86,22 +93,35 @@ class Timeouts(NamedTuple):
     outbox: int
 
 
+class Pace(NamedTuple):
+    """How fast a peer is read from: bytes and elements. Who sends faster is left waiting by TCP."""
+
+    bytes: Rate
+    elements: Rate
+
+
 class Connection:
     """One accepted socket. `receiver` is set before `start`; every event goes to it.
 
     `count`: how many there are in this process, with those that have been closed and wait for their peer. `secured`:
-    TLS is in force. `end_point`: the tls-server-end-point binding data (RFC 5929) or None. `peer`: the peer's address
-    for the log.
+    TLS is in force. `end_point`: the tls-server-end-point binding data (RFC 5929) or None. `certified`: the XMPP
+    addresses in the peer's certificate, None without one. `peer`: the peer's address for the log. `guest`: its place
+    among those of its address, which it gives free.
     """
 
     __slots__ = (
+        "_bytes",
         "_closing",
         "_dirty",
+        "_domain",
+        "_elements",
         "_ended",
+        "_guest",
         "_handshaking",
         "_identities",
         "_lingering",
         "_outbox",
+        "_pace",
         "_pause",
         "_queued",
         "_reading",
@@ -109,7 +129,10 @@ class Connection:
         "_stream",
         "_timeouts",
         "_timer",
+        "_unpaid_bytes",
+        "_unpaid_elements",
         "_writing",
+        "certified",
         "end_point",
         "peer",
         "receiver",
@@ -127,16 +150,24 @@ class Connection:
         *,
         limits: Limits,
         timeouts: Timeouts,
+        pace: Pace,
+        guest: Guest | None = None,
         identities: Identities | None,
     ) -> None:
         self.peer = peer
         self.secured = False
         self.end_point: bytes | None = None
+        self.certified: tuple[str, ...] | None = None
         self.waiting = 0
         self._sock: socket.socket | TLSSocket | None = sock
         self._stream = Stream(limits)
         self._timeouts = timeouts
+        self._pace = pace
+        self._bytes = self._elements = FULL
+        self._unpaid_bytes = self._unpaid_elements = 0
+        self._guest = guest
         self._identities = identities
+        self._domain = ""
         self._outbox: list[bytes] = []
         self._dirty = self._queued = self._handshaking = self._ended = self._closing = self._lingering = False
         self._reading = get_hub().loop.io(sock.fileno(), READ)
@@ -173,20 +204,26 @@ class Connection:
         self._tell(self._stream.restart())
         self._listen()
 
-    def secure(self) -> None:
-        """Starts TLS when what was sent is out. Anything the peer sent ahead of it breaks the stream."""
+    def secure(self, domain: str = "") -> None:
+        """Starts TLS when what was sent is out. Anything the peer sent ahead of it breaks the stream.
+
+        `domain`: what the stream is addressed to; a client that names none in the handshake is shown its certificate.
+        """
         if self._stream.leftover:
             self._tell([Failed(StreamError("policy-violation", "data after <starttls/>"))])
             return
         self._flush()
         if self._sock is not None:
+            self._domain = domain
             if self._outbox:
                 self._handshaking = True  # _flush goes on with it
             else:
                 self._handshake()
 
     def proceed(self, *, freely: bool = False) -> None:
-        """Reads on in the same stream; `freely`: without a pause after each element."""
+        """Reads on in the same stream; `freely`: without a pause after each element, as its user has logged in."""
+        if freely and self._guest is not None:
+            self._guest.known()
         self._tell(self._stream.proceed(freely=freely))
         self._listen()
 
@@ -207,7 +244,8 @@ class Connection:
         """In the hub: asks for a greenlet to read on."""
         if not self._queued:
             self._queued = True
-            greenlets.ready(self)
+            # A handshake takes a millisecond; a stanza takes a few hundredths of that.
+            (one_by_one if self._handshaking else greenlets).ready(self)
 
     def turn(self) -> None:
         """Reads once (with TLS: until nothing is left in its buffer), and tells what came."""
@@ -239,11 +277,27 @@ class Connection:
             self.close()
             return
         _awake.touch(self)
-        self._tell(self._stream.feed(bytes(_view[:count])))
+        events = self._stream.feed(bytes(_view[:count]))
+        self._tell(events)
+        self._unpaid_bytes += count
+        self._unpaid_elements += len(events)
+        wait = self._pay() if self._unpaid_bytes > MOST_UNPAID or self._unpaid_elements > MOST_UNPAID_ELEMENTS else 0.0
         if self._stream.paused:
             self._reading.stop()
+        elif wait:
+            self._reading.stop()
+            self._pause = _timer(wait, self._listen)
         elif isinstance(self._sock, TLSSocket) and self._sock.pending():
             self._readable()
+
+    def _pay(self) -> float:
+        """Takes the tokens for what has been read; returns the seconds until more may be."""
+        now = monotonic()
+        pace = self._pace
+        self._bytes = pace.bytes.take(self._bytes, self._unpaid_bytes, now)
+        self._elements = pace.elements.take(self._elements, self._unpaid_elements, now)
+        self._unpaid_bytes = self._unpaid_elements = 0
+        return max(pace.bytes.debt(self._bytes, now), pace.elements.debt(self._elements, now))
 
     def _tell(self, events: list[Event]) -> None:
         tell = self.receiver.tell
@@ -267,7 +321,7 @@ class Connection:
         self._handshaking = True
         self._reading.stop()
         self._reading.close()
-        self._sock = self._identities.wrap(self._sock, alpn=alpn)
+        self._sock = self._identities.wrap(self._sock, alpn=alpn, domain=self._domain)
         self._reading = get_hub().loop.io(self._sock.fileno(), READ)
         self._shake_hands()
 
@@ -285,6 +339,7 @@ class Connection:
             self._handshaking = False
             self.secured = True
             self.end_point = self._sock.identity.end_point
+            self.certified = self._sock.certified()
             self.receiver.tell(Secured())
             self.restart()
 
@@ -383,6 +438,8 @@ class Connection:
         sock, self._sock = self._sock, None
         sock.close()
         Connection.count -= 1
+        if self._guest is not None:
+            self._guest.leaves()
         self._outbox.clear()
         self.waiting = 0
         self._stream.stop()
@@ -399,6 +456,11 @@ class Connection:
             self._timer.stop()
             self._timer.close()
             self._timer = None
+
+    @property
+    def address(self) -> str:
+        """Whose connection it is, for the log."""
+        return self.peer
 
     def __repr__(self) -> str:
         return f"<Connection {self.peer}>"

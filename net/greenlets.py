@@ -85,11 +85,13 @@ class Greenlets:
         hub = gevent.get_hub()
         me = gevent.getcurrent()
         queue = self._queue
+        task: Task | None
         while True:
             deadline = time.monotonic() + SLICE
             while queue and time.monotonic() < deadline:
                 try:
-                    queue.popleft().turn()
+                    task = me.task = queue.popleft()
+                    task.turn()
                 except KeyboardInterrupt:
                     self._hired -= 1
                     raise
@@ -98,9 +100,10 @@ class Greenlets:
                     log.exception("a turn failed")
             if queue:
                 self._go_on()
-            elif len(self._idle) >= MOST_IDLE:
+            if len(self._idle) >= MOST_IDLE:
                 self._hired -= 1
                 return
+            task = me.task = None  # or who is done could not leave memory
             self._idle.append(me)
             try:
                 hub.switch()
@@ -110,4 +113,38 @@ class Greenlets:
                 self._idle.remove(me)
 
 
+class OneByOne:
+    """Tasks that take long and can wait: one of them is made ready each time the event loop has looked at its sockets.
+
+    So of a thousand that come at once, everybody else waits for one.
+    """
+
+    def __init__(self, greenlets: Greenlets) -> None:
+        self._greenlets = greenlets
+        self._queue: deque[Task] = deque()
+        self._round: Any = None
+
+    def ready(self, task: Task) -> None:
+        """Puts the task at the end of the queue."""
+        self._queue.append(task)
+        if len(self._queue) == 1:
+            self._next()
+
+    def _next(self) -> None:
+        self._round = gevent.get_hub().loop.timer(0)
+        self._round.start(self._go)
+
+    def _go(self) -> None:
+        self._greenlets.ready(self._queue.popleft())
+        if self._queue:
+            self._next()
+
+
 greenlets = Greenlets()
+one_by_one = OneByOne(greenlets)
+
+
+def under_way() -> Task | None:
+    """The task whose turn this is; None outside of turns."""
+    task: Task | None = getattr(gevent.getcurrent(), "task", None)
+    return task

@@ -35,6 +35,7 @@ else:
 _NATIVE = SSLContext.__base__
 _MINIMUM = {"1.2": ssl.TLSVersion.TLSv1_2, "1.3": ssl.TLSVersion.TLSv1_3}
 _PEM = serialization.Encoding.PEM
+_XMPP_ADDR = x509.ObjectIdentifier("1.3.6.1.5.5.7.8.5")  # id-on-xmppAddr, RFC 6120 §13.7.1.4
 
 
 class TLSError(ValueError):
@@ -50,6 +51,7 @@ class _Context(SSLContext):
 
     options = _NATIVE.options  # type: ignore[union-attr]
     minimum_version = _NATIVE.minimum_version  # type: ignore[union-attr]
+    verify_mode = _NATIVE.verify_mode  # type: ignore[union-attr]
 
     alpn: tuple[str, ...]
 
@@ -117,6 +119,11 @@ class TLSSocket:
         """`TLSv1.2` or `TLSv1.3`; None before the handshake is complete."""
         return cast(str | None, self._tls.version())
 
+    def certified(self) -> tuple[str, ...] | None:
+        """The XMPP addresses that the peer's certificate names (RFC 6120 §13.7.1.4); None if it has shown none."""
+        der = self._tls.getpeercert(True)
+        return _xmpp_addresses(der) if der is not None else None
+
     def selected_alpn_protocol(self) -> str | None:
         """The protocol agreed on (XEP-0368); None if the client named none that is spoken here."""
         return cast(str | None, self._tls.selected_alpn_protocol())
@@ -135,7 +142,9 @@ class Identity:
     prints it. `end_point`: the tls-server-end-point channel binding (RFC 5929 §4.1), None where that is undefined.
     """
 
-    def __init__(self, leaf: x509.Certificate, pem: bytes, minimum: Literal["1.2", "1.3"]) -> None:
+    def __init__(
+        self, leaf: x509.Certificate, pem: bytes, minimum: Literal["1.2", "1.3"], authorities: str = ""
+    ) -> None:
         der = leaf.public_bytes(serialization.Encoding.DER)
         self.names = _dns_names(leaf)
         self.not_after = leaf.not_valid_after_utc
@@ -143,11 +152,17 @@ class Identity:
         self.end_point = _end_point(leaf, der)
         self._pem = pem
         self._minimum = _MINIMUM[minimum]
+        self._authorities = authorities
         self._contexts: dict[tuple[str, ...], _Context] = {}
 
     @classmethod
-    def load(cls, certificate: Path, key: Path, *, minimum: Literal["1.2", "1.3"] = "1.2") -> Self:
+    def load(
+        cls, certificate: Path, key: Path, *, minimum: Literal["1.2", "1.3"] = "1.2", authorities: Path | None = None
+    ) -> Self:
         """Reads a PEM chain, the server's own certificate first, and its unencrypted PEM key.
+
+        `authorities`: PEM certificates of those whose word on clients is good; clients are then asked for a certificate
+        (XEP-0178 §2), and a handshake with one that is not of theirs fails. None: clients are asked for nothing.
 
         An expired certificate loads, with `expired` to warn by. Raises TLSError.
         """
@@ -168,9 +183,10 @@ class Identity:
                 f"{key}: not the key of {certificate}: name the two files that were issued together,"
                 " with the server's own certificate first in its file"
             )
+        trusted = _authorities(authorities) if authorities is not None else ""
         pem = b"".join([_private_bytes(private), *(link.public_bytes(_PEM) for link in chain)])
         try:
-            identity = cls(chain[0], pem, minimum)
+            identity = cls(chain[0], pem, minimum, trusted)
             identity.context(())
         except (ValueError, ssl.SSLError) as error:
             raise TLSError(f"{certificate}: refused by the TLS library: {error}: have it issued anew") from error
@@ -180,6 +196,14 @@ class Identity:
     def expired(self) -> bool:
         """Whether `not_after` is past."""
         return self.not_after < datetime.now(UTC)
+
+    def covers(self, domain: str) -> bool:
+        """Whether the certificate names this domain (U-labels or A-labels), by itself or under a wildcard."""
+        try:
+            name = _a_label(domain)
+        except TLSError:
+            return False
+        return name in self.names or "*." + name.partition(".")[2] in self.names
 
     def context(self, alpn: tuple[str, ...]) -> _Context:
         """The context that shows this certificate and agrees to these protocols; made once for each."""
@@ -199,6 +223,9 @@ class Identity:
         # resume by session ID: ssl cannot switch that off, OpenSSL keeps at most 20,480 of 1.1 kB each for two hours.
         context.options |= ssl.OP_NO_TICKET
         context.num_tickets = 0
+        if self._authorities:
+            context.verify_mode = ssl.CERT_OPTIONAL
+            context.load_verify_locations(cadata=self._authorities)
         context.alpn = alpn
         if alpn:
             context.set_alpn_protocols(alpn)
@@ -289,6 +316,40 @@ def _dns_names(certificate: x509.Certificate) -> tuple[str, ...]:
     except x509.ExtensionNotFound:
         return ()
     return tuple(name.lower() for name in found.value.get_values_for_type(x509.DNSName))
+
+
+def _xmpp_addresses(der: bytes) -> tuple[str, ...]:
+    try:
+        extensions = x509.load_der_x509_certificate(der).extensions
+        found = extensions.get_extension_for_class(x509.SubjectAlternativeName)
+    except (x509.ExtensionNotFound, x509.DuplicateExtension, x509.UnsupportedGeneralNameType, ValueError):
+        return ()
+    others = found.value.get_values_for_type(x509.OtherName)
+    return tuple(text for other in others if other.type_id == _XMPP_ADDR and (text := _utf8_string(other.value)))
+
+
+def _utf8_string(der: bytes) -> str:
+    """The content of a DER UTF8String of at most 127 bytes or 255 or 65,535; "" for anything else."""
+    head, size = 2, der[1] if len(der) > 1 else 0
+    if size in (0x81, 0x82):
+        head = 2 + size - 0x80
+        size = int.from_bytes(der[2:head])
+    if der[:1] != b"\x0c" or len(der) != head + size:
+        return ""
+    try:
+        return der[head:].decode()
+    except UnicodeDecodeError:
+        return ""
+
+
+def _authorities(path: Path) -> str:
+    try:
+        found = x509.load_pem_x509_certificates(_read(path))
+    except (ValueError, UnsupportedAlgorithm) as error:
+        raise TLSError(
+            f"{path}: no usable certificate in it: it must hold those of authorities, in PEM form"
+        ) from error
+    return "".join(authority.public_bytes(_PEM).decode() for authority in found)
 
 
 def _end_point(certificate: x509.Certificate, der: bytes) -> bytes | None:

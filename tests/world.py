@@ -82,13 +82,14 @@ def settle() -> None:
 class Wire:
     """The in-memory transport: the verbs of `net.connection.Transport`, and the client's end of them.
 
-    `end_point`: channel-binding data, as if TLS were in force (with `secured`).
+    `end_point`: channel-binding data, as if TLS were in force (with `secured`); `certified` likewise.
     """
 
     def __init__(self, limits: Limits, *, secured: bool, end_point: bytes | None = None) -> None:
         self.peer = "wire"
         self.secured = secured
         self.end_point = end_point
+        self.certified: tuple[str, ...] | None = None
         self.receiver: Any = None
         self.said = b""
         self.closed = False
@@ -106,7 +107,7 @@ class Wire:
     def proceed(self, *, freely: bool = False) -> None:
         self._tell(self._stream.proceed(freely=freely))
 
-    def secure(self) -> None:
+    def secure(self, domain: str = "") -> None:
         if self._stream.leftover:
             self._tell([Failed(StreamError("policy-violation"))])
             return
@@ -182,11 +183,11 @@ class Client:
         written = "".join(f" {name}='{value}'" for name, value in {"version": "1.0", **attributes}.items())
         return self.says(f"<stream:stream to='{to}' xmlns='jabber:client' xmlns:stream='{STREAM}'{written}>")
 
-    def logs_in(self, user: str, password: str = PASSWORD) -> Client:
-        """Authenticates with PLAIN on an open stream, and opens the stream again."""
+    def logs_in(self, user: str, password: str = PASSWORD, *, to: str = "localhost") -> Client:
+        """Authenticates with PLAIN on an open stream, and opens the stream, to the domain `to`, again."""
         initial = base64.b64encode(f"\0{user}\0{password}".encode()).decode()
         self.says(f"<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='PLAIN'>{initial}</auth>")
-        return self.opens()
+        return self.opens(to)
 
     def binds(self, resource: str = "") -> Client:
         """Binds a resource, and forgets what was heard so far."""

@@ -8,11 +8,24 @@ import tomllib
 from collections.abc import Sequence
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
-from actors.config.options import SASL, TLS, Address, Config, HostOptions, Limits, Listen, Log, NoOptions, Storage, XEPs
+from actors.config.options import (
+    SASL,
+    TLS,
+    Address,
+    Certified,
+    Config,
+    HostOptions,
+    Limits,
+    Listen,
+    Log,
+    NoOptions,
+    Storage,
+    XEPs,
+)
 from actors.config.reader import ConfigError, Features, Reader, nearest
 
 __all__ = [
@@ -31,6 +44,8 @@ __all__ = [
     "XEPs",
     "load",
 ]
+
+Options = TypeVar("Options", bound=Certified)
 
 PROJECT = Path(__file__).resolve().parents[2]
 """The folder that holds `actors/`, `net/` and `etc/`."""
@@ -65,10 +80,19 @@ def _file(path: Path) -> dict[str, Any]:
 
 def _rooted(config: Config) -> Config:
     data_dir = PROJECT / config.data_dir
-    tls, url = config.tls, config.storage.url
-    if tls.certificate and tls.key:
-        tls = msgspec.structs.replace(tls, certificate=PROJECT / tls.certificate, key=PROJECT / tls.key)
-    if url != "memory:":
-        database = PROJECT / url.removeprefix("sqlite:///") if url else data_dir / "parley.sqlite"
-        url = f"sqlite:///{database}"
-    return msgspec.structs.replace(config, data_dir=data_dir, tls=tls, storage=Storage(url=url))
+    url = config.storage.url
+    hosts = {name: _with_rooted_files(options) for name, options in config.hosts.items()}
+    if not url:
+        url = f"sqlite:///{data_dir / 'parley.sqlite'}"
+    elif url.startswith("sqlite:///"):
+        url = f"sqlite:///{PROJECT / url.removeprefix('sqlite:///')}"
+    tls = _with_rooted_files(config.tls)
+    if tls.client_certificates is not None:
+        tls = msgspec.structs.replace(tls, client_certificates=PROJECT / tls.client_certificates)
+    return msgspec.structs.replace(config, data_dir=data_dir, tls=tls, hosts=hosts, storage=Storage(url=url))
+
+
+def _with_rooted_files(options: Options) -> Options:
+    if options.certificate is None or options.key is None:
+        return options
+    return msgspec.structs.replace(options, certificate=PROJECT / options.certificate, key=PROJECT / options.key)

@@ -8,6 +8,7 @@ from typing import Annotated, Literal, Self
 import msgspec
 from msgspec import Meta, Struct
 
+from net.xmpp.jid import JID
 from net.xmpp.sasl import MECHANISMS
 
 Bytes = Annotated[int, Meta(ge=10_000, le=1 << 30)]
@@ -34,6 +35,18 @@ class Address(str):
         return self
 
 
+class BareJID(str):
+    """The address of an account, prepared. Raises ValueError for any other text."""
+
+    __slots__ = ()
+
+    def __new__(cls, text: str) -> Self:
+        jid = JID.parse(text)
+        if not jid.is_bare:
+            raise ValueError(f"not LOCAL@DOMAIN: {text!r}")
+        return super().__new__(cls, jid)
+
+
 class Listen(Struct, frozen=True, kw_only=True):
     """Where connections are accepted; an empty list is not listened for."""
 
@@ -41,36 +54,53 @@ class Listen(Struct, frozen=True, kw_only=True):
     c2s_tls: tuple[Address, ...] = (Address("0.0.0.0:5223"), Address("[::]:5223"))
 
 
-class TLS(Struct, frozen=True, kw_only=True):
-    """Encryption. Without a certificate a self-signed one is made in the data folder."""
+class Certified(Struct, frozen=True, kw_only=True):
+    """Whatever may have a certificate: the PEM files of its chain and of its key."""
 
-    required: bool = True
     certificate: Path | None = None
     key: Path | None = None
-    minimum: Literal["1.2", "1.3"] = "1.2"
 
     def __post_init__(self) -> None:
         if (self.certificate is None) != (self.key is None):
             raise ValueError("certificate and key together, or neither of them")
 
 
-class HostOptions(Struct, frozen=True, kw_only=True):
-    """One served domain. `conflict`: what happens when a resource in use is asked for again (RFC 6120 §7.7.2.2)."""
+class TLS(Certified, frozen=True, kw_only=True):
+    """Encryption. The certificate is for domains without their own; if there is none, a self-signed one is made."""
+
+    required: bool = True
+    minimum: Literal["1.2", "1.3"] = "1.2"
+    client_certificates: Path | None = None
+
+
+class HostOptions(Certified, frozen=True, kw_only=True):
+    """One served domain. `conflict`: what happens when a resource in use is asked for again (RFC 6120 §7.7.2.2).
+
+    `admins`: who may give it commands from a client (XEP-0133). `registration`: whether anybody may make an account
+    (XEP-0077). `search`: whether its users can be searched for (XEP-0055). `anonymous`: whether anybody may log in
+    without an account (XEP-0175).
+    """
 
     conflict: Literal["replace", "refuse", "number"] = "replace"
+    admins: tuple[BareJID, ...] = ()
+    registration: bool = False
+    search: bool = False
+    anonymous: bool = False
 
 
 Hosts = dict[str, HostOptions]
 
 
 class Storage(Struct, frozen=True, kw_only=True):
-    """Where state sleeps: "memory:" or "sqlite:///PATH"; as loaded, never empty and with an absolute path."""
+    """Where state sleeps; as loaded, never empty and with an absolute path."""
 
     url: str = ""
 
     def __post_init__(self) -> None:
-        if self.url not in {"", "memory:"} and not re.match("sqlite:///.", self.url):
-            raise ValueError('url to be "memory:", "sqlite:///PATH" or "" for a file in data_dir')
+        if self.url not in {"", "memory:"} and not re.match("sqlite:///.|postgresql://.", self.url):
+            raise ValueError(
+                'url to be "sqlite:///PATH", "postgresql://USER@HOST/NAME", "memory:" or "" for a file in data_dir'
+            )
 
 
 class Limits(Struct, frozen=True, kw_only=True):
@@ -82,6 +112,13 @@ class Limits(Struct, frozen=True, kw_only=True):
     mailbox: Annotated[int, Meta(ge=100, le=1_000_000)] = 10_000
     login_seconds: Seconds = 60
     login_attempts: Annotated[int, Meta(ge=1, le=100)] = 5
+    failed_logins_per_address: Annotated[int, Meta(ge=1, le=1_000_000)] = 500
+    failed_logins_per_account: Annotated[int, Meta(ge=1, le=1_000_000)] = 100
+    connections_per_address: Annotated[int, Meta(ge=1, le=1_000_000)] = 1_000
+    half_open_per_address: Annotated[int, Meta(ge=1, le=1_000_000)] = 200
+    bytes_per_second: Annotated[int, Meta(ge=1_000, le=1 << 40)] = 1_000_000
+    stanzas_per_second: Annotated[int, Meta(ge=10, le=1_000_000_000)] = 2_000
+    burst_seconds: Annotated[float, Meta(ge=0, le=3600)] = 5
     resources: Annotated[int, Meta(ge=1, le=10_000)] = 50
     roster: Annotated[int, Meta(ge=1, le=100_000)] = 2_000
     offline: Annotated[int, Meta(ge=0, le=1_000_000)] = 1_000
@@ -109,6 +146,7 @@ class Log(Struct, frozen=True, kw_only=True):
     """What is written to standard error."""
 
     level: Literal["debug", "info", "warning", "error"] = "info"
+    format: Literal["text", "json"] = "text"
 
 
 class NoOptions(Struct, frozen=True):

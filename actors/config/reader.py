@@ -15,12 +15,15 @@ from typing import Any, TypeVar, cast
 import msgspec
 from msgspec import Struct, inspect
 
-from actors.config.options import Address, HostOptions, Hosts, NoOptions, XEPs
+from actors.config.options import Address, BareJID, HostOptions, Hosts, NoOptions, XEPs
 from net.xmpp.jid import JIDMalformed, prepare_domain
 
 Key = tuple[str, ...]
 Features = Mapping[str, type[Struct] | None]
 Options = TypeVar("Options", bound=Struct)
+
+# How a value of these is written.
+WRITTEN: dict[type, str] = {Address: '"HOST:PORT" or "[IPv6]:PORT"', BareJID: '"LOCAL@DOMAIN"'}
 
 
 class ConfigError(Exception):
@@ -164,7 +167,7 @@ def _expected(info: inspect.Type) -> str:
         case inspect.VarTupleType(item_type=item, min_length=least):
             return f"a list of at least {least or 0}, each {_expected(item)}"
         case inspect.CustomType(cls=cls):
-            return '"HOST:PORT" or "[IPv6]:PORT"' if cls is Address else "a path"
+            return WRITTEN.get(cls, "a path")
         case inspect.UnionType(types=types):
             return " or ".join(_expected(one) for one in types)
         case inspect.NoneType():

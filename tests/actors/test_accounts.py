@@ -3,7 +3,7 @@ from pathlib import Path
 import gevent
 import pytest
 
-from actors.accounts import AccountExists, Accounts, NoSuchAccount, PasswordRefused
+from actors.accounts import HASHES, AccountExists, Accounts, NoSuchAccount, PasswordRefused
 from actors.storage import Storage, open_storage
 from net.xmpp.jid import JID
 from net.xmpp.sasl import SALT_SIZE
@@ -173,3 +173,58 @@ def test_decoys_differ_by_name_by_domain_and_by_server(accounts: Accounts, stora
 def test_the_secret_of_the_decoys_is_no_account(accounts: Accounts) -> None:
     accounts.keys("nobody", "SHA-1")
     assert list(accounts) == [ROMEO]
+
+
+# -- more iterations
+
+
+def test_with_its_password_an_account_gets_as_many_iterations_as_new_ones(accounts: Accounts) -> None:
+    accounts.iterations = 5000
+    assert not accounts.verify("romeo", "wrong")
+    assert accounts.keys("romeo", "SHA-1").iterations == ITERATIONS
+    assert accounts.verify("romeo", "wherefore")
+    assert {accounts.keys("romeo", hash).iterations for hash in HASHES} == {5000}
+    assert accounts.verify("romeo", "wherefore")
+
+
+def test_an_account_never_gets_fewer_iterations(accounts: Accounts) -> None:
+    accounts.iterations = 5000
+    accounts.verify("romeo", "wherefore")
+    accounts.iterations = ITERATIONS
+    assert accounts.verify("romeo", "wherefore")
+    assert accounts.keys("romeo", "SHA-1").iterations == 5000
+
+
+def test_a_password_that_was_changed_meanwhile_is_not_changed_back(accounts: Accounts) -> None:
+    old = accounts.keys("romeo", "SHA-256")
+    accounts.set_password(ROMEO, "a rose")
+    accounts._strengthen(ROMEO, old, "wherefore")
+    assert accounts.verify("romeo", "a rose")
+
+
+def test_where_accounts_differ_in_their_iterations_decoys_do_too(accounts: Accounts, storage: Storage) -> None:
+    accounts.iterations = 5000
+    for known in (accounts, accounts_in(storage, "mantua.example")):
+        names = [f"nobody{number}" for number in range(40)]
+        counts = {name: known.keys(name, "SHA-1").iterations for name in names}
+        assert set(counts.values()) == {ITERATIONS, 5000}
+        assert counts == {name: known.keys(name, "SHA-256").iterations for name in names}
+
+
+# -- disabled
+
+
+def test_an_account_is_disabled_for_a_reason_until_it_is_enabled(accounts: Accounts, storage: Storage) -> None:
+    assert accounts.disabled(ROMEO) is None
+    accounts.disable(ROMEO, "gone")
+    accounts.set_password(ROMEO, "a rose")
+    assert accounts_in(storage).disabled(ROMEO) == "gone"
+    accounts.disable(ROMEO, None)
+    assert accounts.disabled(ROMEO) is None
+    assert accounts.verify("romeo", "a rose")
+
+
+def test_who_does_not_exist_is_not_disabled(accounts: Accounts) -> None:
+    assert accounts.disabled(JULIET) is None
+    with pytest.raises(NoSuchAccount):
+        accounts.disable(JULIET, "gone")

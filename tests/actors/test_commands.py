@@ -1,4 +1,8 @@
+import logging
 import os
+import sqlite3
+from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 import gevent
@@ -6,7 +10,7 @@ import pykka
 import pytest
 from gevent.event import Event
 
-from actors import commands
+from actors import commands, logs
 from actors.actor import told
 from actors.commands import COMMANDS, CommandError, run
 from actors.mailbox import Show
@@ -46,9 +50,9 @@ def test_every_command_says_what_it_does_and_what_it_is_told() -> None:
         assert all(parameter.help for parameter in command.parameters)
 
 
-def test_only_accounts_can_be_administered_without_a_server() -> None:
+def test_only_accounts_and_storage_can_be_administered_without_a_server() -> None:
     assert {name for name, command in COMMANDS.items() if not command.needs_server} == {
-        name for name in COMMANDS if name.startswith("account ")
+        name for name in COMMANDS if name.startswith(("account ", "storage ")) or name in {"backup", "restore"}
     }
 
 
@@ -327,6 +331,57 @@ def test_an_actor_that_does_not_answer_is_told_of(monkeypatch: pytest.MonkeyPatc
         do(world, "session show", full_jid="romeo@localhost/x")
 
 
+# -- storage
+
+
+def on_disk(folder: Path, *users: str) -> World:
+    return World(*users, sets=(f"data_dir={str(folder / 'data')!r}", 'storage.url=""'))
+
+
+def test_a_backup_brings_back_what_was_there(tmp_path: Path) -> None:
+    world = on_disk(tmp_path, "romeo")
+    file = tmp_path / "backup"
+    assert do(world, "backup", file=str(file)) == f"{file} made, {file.stat().st_size} bytes"
+    do(world, "account remove", jid="romeo@localhost")
+    do(world, "account add", jid="tybalt@localhost", password="x")
+    assert do(world, "restore", file=str(file)) == f"{file} restored"
+    assert accounts(world) == ["romeo@localhost"]
+    world.server.stop()
+
+
+@pytest.mark.parametrize(
+    ("command", "file", "reason"),
+    [
+        ("backup", "{}/nowhere/backup", "backup: storage: cannot write /.*/nowhere/backup: No such file"),
+        ("backup", "backup", "'backup' is not a path from the root on"),
+        ("backup", "/tmp/\0", "is not a path from the root on"),
+        ("restore", "{}/nowhere/backup", "restore: storage: there is no file /.*/nowhere/backup"),
+    ],
+)
+def test_a_file_that_cannot_be_is_told_of(tmp_path: Path, command: str, file: str, reason: str) -> None:
+    world = on_disk(tmp_path)
+    with pytest.raises(CommandError, match=reason):
+        do(world, command, file=file.format(tmp_path))
+    world.server.stop()
+
+
+def test_nothing_is_broken_in_a_sound_storage(tmp_path: Path) -> None:
+    world = on_disk(tmp_path, "romeo")
+    assert do(world, "storage check") == []
+    assert do(world, "storage vacuum") == "vacuumed"
+    assert accounts(world) == ["romeo@localhost"]
+    world.server.stop()
+
+
+def test_what_is_broken_in_the_storage_is_listed(tmp_path: Path) -> None:
+    world = on_disk(tmp_path, "romeo")
+    with closing(sqlite3.connect(tmp_path / "data" / "parley.sqlite", isolation_level=None)) as other:
+        other.execute("UPDATE record SET doc = '{' WHERE owner = 'romeo@localhost'")
+    (row,) = do(world, "storage check")
+    assert row["problem"].startswith("store 'accounts', owner 'romeo@localhost': corrupt document")
+    world.server.stop()
+
+
 # -- the server
 
 
@@ -342,7 +397,7 @@ def test_the_status_says_what_the_server_is_and_how_much_it_does() -> None:
         "started": "2027-01-15T08:00:00+00:00",
         "uptime_seconds": 90,
         "domains": ["localhost", "example.org"],
-        "listeners": {},
+        "listeners": {"c2s": [], "c2s_tls": []},
         "sessions": 1,
         "users_awake": 1,
     }
@@ -354,3 +409,66 @@ def test_stop_only_says_that_the_server_is_to_stop() -> None:
     do(world, "stop")
     assert world.server.stopping.is_set()
     assert not romeo.wire.closed
+
+
+def test_the_level_of_the_log_is_changed() -> None:
+    try:
+        assert do(World(), "log", level="debug") == "what is logged is debug and above"
+        assert logging.getLogger("actors.session").isEnabledFor(logging.DEBUG)
+    finally:
+        for name in logs.OURS:
+            logging.getLogger(name).setLevel(logging.NOTSET)
+
+
+@pytest.mark.parametrize("level", ["", "INFO", "all"])
+def test_a_level_that_there_is_not_is_refused(level: str) -> None:
+    with pytest.raises(CommandError, match="is none of debug, info, warning, error"):
+        do(World(), "log", level=level)
+
+
+def test_a_trace_of_a_domain_that_is_not_served_is_refused() -> None:
+    with pytest.raises(CommandError, match="is not served here"):
+        do(World(), "trace", jid="romeo@example.org")
+
+
+# -- reports and announcements
+
+
+def test_the_sessions_at_one_domain_are_listed() -> None:
+    world = World("romeo", sets=TWO_DOMAINS)
+    world.connect("romeo", "orchard")
+    world.wire().opens()
+    assert [row["full_jid"] for row in do(world, "session list", jid="localhost")] == ["romeo@localhost/orchard"]
+    assert do(world, "session list", jid="example.org") == []
+
+
+def test_an_announcement_reaches_the_domain_and_no_other() -> None:
+    world = World("romeo", sets=TWO_DOMAINS)
+    romeo = world.available("romeo")
+    assert do(world, "announce", domain="example.org", text="x") == "told in 0 sessions"
+    assert do(world, "announce", domain="localhost", text="a <b>\x00") == "told in 1 sessions"
+    assert romeo.hears_one().findtext(f"{JABBER}body") == "a <b>"
+
+
+def test_reports_are_listed_by_domain_and_removed_one_by_one() -> None:
+    world = World("romeo", sets=TWO_DOMAINS)
+    report = "<report xmlns='urn:xmpp:reporting:1' reason='urn:xmpp:reporting:spam'><text>So much!</text></report>"
+    for jid in ("a@example.org", "b@example.org"):
+        world.connect("romeo").asks(
+            "set", f"<block xmlns='urn:xmpp:blocking'><item jid='{jid}'>{report}</item></block>"
+        )
+    rows = do(world, "report list")
+    assert [tuple(row) for row in rows] == [("id", "time", "reported", "reporter", "reason", "text", "messages")] * 2
+    assert {key: rows[0][key] for key in ("time", "reported", "reporter", "reason", "text")} == {
+        "time": "2027-01-15T08:00:00+00:00",
+        "reported": "a@example.org",
+        "reporter": "romeo@localhost",
+        "reason": "urn:xmpp:reporting:spam",
+        "text": "So much!",
+    }
+    assert set(COMMANDS["report list"].columns) == set(rows[0])
+    assert do(world, "report list", domain="example.org") == []
+    assert do(world, "report remove", id=rows[0]["id"]) == f"{rows[0]['id']} removed"
+    assert do(world, "report list", domain="localhost") == rows[1:]
+    with pytest.raises(CommandError, match="there is no report"):
+        do(world, "report remove", id=rows[0]["id"])

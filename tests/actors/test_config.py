@@ -108,6 +108,7 @@ def test_relative_paths_start_at_the_project_folder() -> None:
 def test_the_database_is_in_the_data_folder_unless_said_otherwise() -> None:
     assert load(None, ['data_dir="/d"']).storage.url == "sqlite:////d/parley.sqlite"
     assert load(None, ['storage.url="memory:"']).storage.url == "memory:"
+    assert load(None, ['storage.url="postgresql://me@h/d"']).storage.url == "postgresql://me@h/d"
 
 
 def test_domains_are_prepared() -> None:
@@ -178,7 +179,7 @@ def test_an_unknown_option_is_answered_with_the_nearest_right_one(wrong: str, ri
 
 
 def test_where_nothing_is_near_the_known_options_are_listed() -> None:
-    assert refusal(None, "log.xyzzy=1").endswith("known here: level")
+    assert refusal(None, "log.xyzzy=1").endswith("known here: level, format")
 
 
 @pytest.mark.parametrize(
@@ -201,9 +202,15 @@ def test_where_nothing_is_near_the_known_options_are_listed() -> None:
         ("tls.key=1", 'a path or "" for none'),
         ('data_dir=""', "a path"),
         ('listen.c2s=["5222"]', 'a list of at least 0, each "HOST:PORT" or "[IPv6]:PORT"'),
-        ('storage.url="mysql://x"', 'url to be "memory:", "sqlite:///PATH" or "" for a file in data_dir'),
+        (
+            'storage.url="mysql://x"',
+            'url to be "sqlite:///PATH", "postgresql://USER@HOST/NAME", "memory:" or "" for a file in data_dir',
+        ),
         ("limits=5", "a table"),
         ("hosts.localhost=5", "a table"),
+        ('hosts.localhost.admins=["romeo"]', 'a list of at least 0, each "LOCAL@DOMAIN"'),
+        ('hosts.localhost.admins=["romeo@localhost/orchard"]', 'a list of at least 0, each "LOCAL@DOMAIN"'),
+        ('hosts.localhost.admins=["@"]', 'a list of at least 0, each "LOCAL@DOMAIN"'),
     ],
 )
 def test_a_value_out_of_range_is_answered_with_the_range(argument: str, expected: str) -> None:
@@ -268,3 +275,7 @@ def test_disabling_an_unknown_feature_is_answered_with_the_nearest() -> None:
 def test_the_configuration_cannot_be_changed() -> None:
     with pytest.raises(AttributeError):
         load(None).limits.roster = 5  # type: ignore[misc]
+
+
+def test_the_address_of_an_admin_is_prepared() -> None:
+    assert load(None, ['hosts.localhost.admins=["ROMEO@localhost"]']).hosts["localhost"].admins == ("romeo@localhost",)

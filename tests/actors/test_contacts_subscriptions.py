@@ -6,9 +6,11 @@ from lxml import etree
 from actors.contacts import LARGEST_REQUEST
 from actors.roster import RosterItem
 from actors.subscription import STATES
+from net.xmpp.jid import JID
 from net.xmpp.stanza import Stanza
+from net.xmpp.xml import element
 from tests.couple import JULIET, ROMEO, lovers, query, relate, roster, states, subscribes, told
-from tests.world import Client, World, failure
+from tests.world import Client, World, failure, settle
 
 # -- subscriptions, when both are there (§3.1 to §3.3)
 
@@ -236,6 +238,18 @@ def test_a_large_request_waits_without_its_content() -> None:
     world.connect("romeo").says(REQUEST.replace("it is I", "I" * LARGEST_REQUEST))
     request = requests(world.connect("juliet").says("<presence/>"))
     assert [(node.get("from"), len(node)) for node in request] == [("romeo@localhost", 0)]
+
+
+def test_all_requests_that_wait_have_room_in_the_outbox_beside_the_offline_messages() -> None:
+    world = World("juliet", sets=("limits.outbox=40_000", "limits.stanza=10_000"))
+    for number in range(200):
+        romeo = JID.parse(f"romeo{number}@localhost")
+        content = element("presence", None, element("status", "I" * 2_000))
+        world.router.route(Stanza("presence", type="subscribe", from_=romeo, to=JULIET, content=content))
+    settle()
+    come = requests(world.connect("juliet").says("<presence/>"))
+    assert [len(node) for node in come[:3]] == [1, 1, 0]
+    assert 0.9 < sum(len(item.request) for _, item in world.domain.rosters.load(JULIET)) / 10_000 <= 1
 
 
 def test_answers_reach_somebody_who_was_not_there() -> None:

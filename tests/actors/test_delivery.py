@@ -87,7 +87,7 @@ def test_a_message_is_delivered_as_it_was_sent(type: str) -> None:
     world.connect("romeo", "r").says(f"<message to='juliet@localhost' {type} id='m' xml:lang='it'>{body}</message>")
     raw = juliet.raw
     assert "<body>a &lt; b</body>" in raw
-    assert '<x xmlns="urn:x" y="z">t<w/></x></message>' in raw
+    assert '<x xmlns="urn:x" y="z">t<w/></x><' in raw
     assert 'to="juliet@localhost" from="romeo@localhost/r" id="m"' in raw
     assert 'xml:lang="it"' in raw
 

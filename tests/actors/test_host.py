@@ -110,3 +110,11 @@ def test_a_host_with_too_much_to_do_takes_no_more() -> None:
     settle()
     refused = [node for node in romeo.hears() if node.get("type") == "error"]
     assert [(node.get("id"), failure(node)) for node in refused] == [("100", ("wait", "resource-constraint"))]
+
+
+def test_an_admin_is_one_with_every_resource() -> None:
+    domain = World(sets=('hosts.localhost.admins=["romeo@localhost", "bard@elsewhere.example"]',)).domain
+    for jid in ("romeo@localhost", "romeo@localhost/orchard", "bard@elsewhere.example/globe"):
+        assert domain.is_admin(JID.parse(jid))
+    for jid in ("juliet@localhost", "romeo@elsewhere.example", "localhost", "romeo@localhost.example"):
+        assert not domain.is_admin(JID.parse(jid))

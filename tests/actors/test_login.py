@@ -3,10 +3,12 @@ import base64
 import gevent
 import pytest
 
+from actors import commands
 from actors.storage import StorageError
 from net.greenlets import greenlets
+from net.xmpp.jid import JID
 from tests.scram import Scram, auth, data_of, refusal, response
-from tests.world import PASSWORD, Client, World, settle
+from tests.world import PASSWORD, Client, World, failure, settle
 
 END_POINT = b"digest of the certificate"
 ABORT = "<abort xmlns='urn:ietf:params:xml:ns:xmpp-sasl'/>"
@@ -339,3 +341,159 @@ def test_time_may_run_out_while_the_password_is_verified() -> None:
     assert "connection-timeout" in client.raw
     assert client.wire.closed
     assert not client.world.router.sessions
+
+
+# -- attempts over time
+
+
+def tries(world: World, user: str, password: str = "wrong", *, peer: str = "192.0.2.1:1") -> str:
+    """The condition of the refusal of one login over a connection of its own; "" if it succeeds."""
+    client = world.wire()
+    client.session._peer = peer
+    client.opens().hears()
+    client.says(plain(user, password))
+    found = "" if client.session.username is not None else refusal(client.hears_one())
+    client.wire.cut()
+    return found
+
+
+def test_an_address_that_guesses_too_often_is_not_listened_to_for_a_while() -> None:
+    world = World("romeo", "juliet", sets=("limits.failed_logins_per_address=3",))
+    assert [tries(world, user) for user in ("romeo", "juliet", "nobody")] == ["not-authorized"] * 3
+    assert tries(world, "romeo", PASSWORD) == "temporary-auth-failure"
+    assert tries(world, "romeo", PASSWORD, peer="192.0.2.2:1") == ""
+    world.clock.advance(1200)
+    assert tries(world, "romeo", PASSWORD) == ""
+
+
+def test_addresses_of_one_ipv6_network_are_one() -> None:
+    world = World("romeo", sets=("limits.failed_logins_per_address=1",))
+    assert tries(world, "romeo", peer="[2001:db8::1]:1") == "not-authorized"
+    assert tries(world, "romeo", peer="[2001:db8::2]:1") == "temporary-auth-failure"
+
+
+@pytest.mark.parametrize("user", ["romeo", "nobody", "not a name@"])
+def test_an_account_that_is_guessed_at_from_many_addresses_is_closed_for_a_while(user: str) -> None:
+    world = World("romeo", sets=("limits.failed_logins_per_account=3",))
+    found = [tries(world, user, peer=f"192.0.2.{number}:1") for number in range(5)]
+    assert found == ["not-authorized"] * 3 + ["temporary-auth-failure"] * 2
+
+
+def test_every_spelling_of_a_name_is_counted_as_the_one_account() -> None:
+    world = World("romeo", sets=("limits.failed_logins_per_account=2",))
+    assert [tries(world, user) for user in ("romeo", "ROMEO", "Romeo")][2] == "temporary-auth-failure"
+
+
+def test_an_owner_is_not_locked_out_where_the_account_has_been_used_before() -> None:
+    world = World("romeo", sets=("limits.failed_logins_per_account=3",))
+    assert tries(world, "romeo", PASSWORD, peer="192.0.2.9:1") == ""
+    for number in range(5):
+        tries(world, "romeo", peer=f"192.0.2.{number}:1")
+    assert tries(world, "romeo", PASSWORD, peer="192.0.2.8:1") == "temporary-auth-failure"
+    assert tries(world, "romeo", PASSWORD, peer="192.0.2.9:2") == ""
+
+
+def test_logins_that_succeed_are_not_counted() -> None:
+    world = World("romeo", sets=("limits.failed_logins_per_account=2", "limits.failed_logins_per_address=2"))
+    assert [tries(world, "romeo", PASSWORD) for _ in range(10)] == [""] * 10
+
+
+@pytest.mark.parametrize("mechanism", ["SCRAM-SHA-1", "SCRAM-SHA-256"])
+def test_an_exchange_that_is_never_finished_counts_as_one_that_failed(mechanism: str) -> None:
+    world = World("romeo", sets=("limits.failed_logins_per_account=2",))
+    for _ in range(2):
+        client = world.wire().opens()
+        client.hears()
+        Scram("romeo", PASSWORD, mechanism).begins(client)
+        client.wire.cut()
+    assert tries(world, "romeo", PASSWORD) == "temporary-auth-failure"
+
+
+def test_an_exchange_that_succeeds_is_not_counted() -> None:
+    world = World("romeo", sets=("limits.failed_logins_per_account=1",))
+    for _ in range(3):
+        client = world.wire().opens()
+        client.hears()
+        assert Scram("romeo", PASSWORD).runs(client).tag == f"{{{SASL}}}success"
+
+
+# -- disabled accounts
+
+
+def test_who_knows_the_password_of_a_disabled_account_is_told_why_nobody_may_log_in() -> None:
+    client = opened()
+    client.world.domain.accounts.disable(JID.parse("romeo@localhost"), "moved to Mantua")
+    heard = client.says(plain("romeo")).hears_one()
+    assert refusal(heard) == "account-disabled"
+    assert heard.findtext(f"{{{SASL}}}text") == "moved to Mantua"
+    assert client.session.username is None
+    assert refusal(Scram("romeo", PASSWORD).runs(client)) == "account-disabled"
+
+
+@pytest.mark.parametrize("mechanism", ["PLAIN", "SCRAM-SHA-256"])
+def test_who_does_not_know_the_password_does_not_learn_that_an_account_is_disabled(mechanism: str) -> None:
+    client = opened()
+    client.world.domain.accounts.disable(JID.parse("romeo@localhost"), "")
+    if mechanism == "PLAIN":
+        heard = client.says(plain("romeo", "wrong")).hears_one()
+    else:
+        heard = Scram("romeo", "wrong", mechanism).runs(client)
+    assert refusal(heard) == "not-authorized"
+
+
+def test_the_sessions_of_an_account_end_when_it_is_disabled_and_new_ones_cannot_begin() -> None:
+    world = World("romeo")
+    bound = world.connect("romeo", "orchard")
+    waiting = world.wire().opens().logs_in("romeo")
+    waiting.hears()
+    disable = {"command": "account disable", "arguments": {"jid": "romeo@localhost", "reason": "gone"}}
+    commands.run(world.server, disable)
+    assert bound.hears_the_end() == "not-authorized"
+    waiting.says("<iq type='set' id='b'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'/></iq>")
+    assert failure(waiting.hears_one()) == ("cancel", "not-allowed")
+
+
+def test_an_account_that_is_enabled_again_can_be_used() -> None:
+    world = World("romeo")
+    for name in ("disable", "enable"):
+        commands.run(world.server, {"command": f"account {name}", "arguments": {"jid": "romeo@localhost"}})
+    assert world.connect("romeo").jid is not None
+
+
+@pytest.mark.parametrize("name", ["disable", "enable"])
+def test_who_does_not_exist_cannot_be_disabled(name: str) -> None:
+    with pytest.raises(commands.CommandError):
+        commands.run(World().server, {"command": f"account {name}", "arguments": {"jid": "nobody@localhost"}})
+
+
+# -- by certificate
+
+
+def certified(*addresses: str) -> Client:
+    """A client of a server where "romeo" has an account, that has shown a certificate with these addresses."""
+    client = World("romeo").wire()
+    client.wire.certified = addresses
+    return client.opens()
+
+
+def test_a_certificate_logs_in_to_the_account_it_names() -> None:
+    client = certified("romeo@localhost")
+    assert "<mechanism>EXTERNAL</mechanism>" in client.raw
+    client.says(f"<auth xmlns='{SASL}' mechanism='EXTERNAL'>=</auth>")
+    assert client.raw == f'<success xmlns="{SASL}"></success>'
+    assert client.session.username == "romeo"
+
+
+def test_a_certificate_for_an_account_that_there_is_not_is_refused() -> None:
+    client = certified("juliet@localhost")
+    client.hears()
+    client.says(f"<auth xmlns='{SASL}' mechanism='EXTERNAL'>=</auth>")
+    assert refusal(client.hears_one()) == "not-authorized"
+
+
+def test_a_certificate_for_a_disabled_account_is_refused() -> None:
+    client = certified("romeo@localhost")
+    client.world.domain.accounts.disable(JID.parse("romeo@localhost"), "")
+    client.hears()
+    client.says(f"<auth xmlns='{SASL}' mechanism='EXTERNAL'>=</auth>")
+    assert refusal(client.hears_one()) == "account-disabled"

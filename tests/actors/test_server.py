@@ -111,6 +111,12 @@ def test_a_folder_that_cannot_be_is_named(tmp_path: Path) -> None:
         Server(config(tmp_path / "file" / "data"))
 
 
+def test_a_database_that_cannot_be_opened_is_named_without_its_password(tmp_path: Path) -> None:
+    with pytest.raises(CannotStart, match=r"^storage postgresql://me:\*\*\*@127\.0\.0\.1:1/db: ") as refused:
+        Server(config(tmp_path, 'storage.url="postgresql://me:secret@127.0.0.1:1/db"'))
+    assert "secret" not in str(refused.value)
+
+
 def test_a_storage_that_cannot_be_opened_is_named_and_the_folder_is_free_again(tmp_path: Path) -> None:
     with pytest.raises(CannotStart, match=f"^storage sqlite:///{tmp_path}: "):
         Server(config(tmp_path, f'storage.url="sqlite:///{tmp_path}"'))

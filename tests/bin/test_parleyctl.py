@@ -3,8 +3,10 @@ import os
 import pty
 import re
 import runpy
+import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -185,6 +187,20 @@ def test_a_server_is_administered_while_it_runs(busy: Parleyctl) -> None:
     assert busy.json("account", "list") == []
 
 
+def test_a_backup_is_made_of_a_running_server_and_restored_without_one(
+    busy: Parleyctl, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    busy.says("account", "add", "tybalt@localhost", "--password", "x")
+    monkeypatch.chdir(tmp_path)
+    assert busy.says("backup", "file").startswith(f"{tmp_path}/file made, ")
+    busy.says("account", "remove", "tybalt@localhost")
+    assert busy.complains("restore", "file") == "a server is running: stop it first"
+    other = Parleyctl(tmp_path / "other")
+    assert other.says("restore", "file") == f"{tmp_path}/file restored\n"
+    assert other.json("account", "list") == [{"jid": "tybalt@localhost"}]
+    assert other.json("storage", "check") == []
+
+
 def test_without_sessions_the_list_has_its_heading(busy: Parleyctl) -> None:
     assert busy.json("session", "list") == []
     columns = ["full_jid", "type", "priority", "available", "interested", "peer", "tls"]
@@ -266,3 +282,31 @@ def test_at_a_terminal_too_narrow_for_it_an_address_takes_several_lines(idle: Pa
     terminal = Terminal(idle.folder, "account", "list")
     assert max(map(len, re.sub("\x1b\\[[0-9;]*m", "", terminal.shown).split())) == 40
     assert long in re.sub("\x1b\\[[0-9;]*m|\\s", "", terminal.shown)
+
+
+def test_a_reload_tells_what_has_changed(busy: Parleyctl) -> None:
+    assert busy.says("reload") == "nothing has changed\n"
+
+
+def test_the_level_of_the_log_is_changed(busy: Parleyctl) -> None:
+    assert busy.says("log", "warning") == "what is logged is warning and above\n"
+    assert "is none of debug, info, warning, error" in busy.complains("log", "loud")
+
+
+def test_a_trace_is_printed_as_it_comes_until_the_server_ends(idle: Parleyctl) -> None:
+    row = {"time": "T", "full_jid": "romeo@localhost/a", "way": "in", "stanza": "<presence/>\x1b", "left_out": 0}
+
+    def serve(listening: socket.socket) -> None:
+        conn, _ = listening.accept()
+        with conn, conn.makefile("rwb") as file:
+            assert json.loads(file.readline()) == {"command": "trace", "arguments": {"jid": "romeo@localhost"}}
+            for each in (None, row, None, row):
+                file.write(json.dumps({"result": each}).encode() + b"\n")
+
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind(str(idle.folder / "control.sock"))
+        listening.listen()
+        server = threading.Thread(target=serve, args=(listening,))
+        server.start()
+        assert idle.says("trace", "romeo@localhost") == "T romeo@localhost/a in <presence/>\\u001b 0\n" * 2
+        server.join()

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Self
 
@@ -21,10 +22,19 @@ PATIENCE = 20.0
 class Process:
     """Runs a server for `localhost` with an account for each of `users`, whose password is "secret".
 
-    `ports` by the name of the listener, "c2s" and "c2s_tls". `sets` are options as `--set` takes them.
+    `ports` by the name of the listener, "c2s" and "c2s_tls". `sets` are options as `--set` takes them; `file` is
+    the configuration file; `env` is added to the environment.
     """
 
-    def __init__(self, folder: Path, *users: str, sets: tuple[str, ...] = (), fragile: bool = False) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *users: str,
+        sets: tuple[str, ...] = (),
+        fragile: bool = False,
+        file: str = "",
+        env: Mapping[str, str] | None = None,
+    ) -> None:
         fixed = (
             f'data_dir="{folder / "data"}"',
             "sasl.iterations=4096",
@@ -32,14 +42,15 @@ class Process:
             'listen.c2s_tls=["127.0.0.1:0"]',
         )
         self._log = folder / "log"
-        self._arguments = json.dumps({"sets": [*fixed, *sets], "users": users, "fragile": fragile})
+        self._env = {**os.environ, "PYTHONPATH": str(ROOT), **(env or {})}
+        self._arguments = json.dumps({"sets": [*fixed, *sets], "users": users, "fragile": fragile, "file": file})
 
     def __enter__(self) -> Self:
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(
                 [sys.executable, RUN, self._arguments],
                 cwd=ROOT,
-                env={**os.environ, "PYTHONPATH": str(ROOT)},
+                env=self._env,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -65,9 +76,21 @@ class Process:
         assert found is not None
         return int(found[1]) * 1024
 
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    def signal(self, number: signal.Signals) -> None:
+        self._process.send_signal(number)
+
     def terminate(self) -> None:
         """Asks the server to stop."""
-        self._process.send_signal(signal.SIGTERM)
+        self.signal(signal.SIGTERM)
+
+    def kill(self) -> None:
+        """Ends the server as a power cut does; returns when it has gone."""
+        self._process.kill()
+        self._process.wait()
 
     def wait(self, seconds: float = PATIENCE) -> int:
         """Waits for its end; returns the exit status."""

@@ -42,6 +42,15 @@ def trusting() -> ssl.SSLContext:
     return context
 
 
+def plain(user: str, password: str = "secret") -> str:
+    """The request to log in with PLAIN."""
+    initial = base64.b64encode(f"\0{user}\0{password}".encode()).decode()
+    return f"<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='PLAIN'>{initial}</auth>"
+
+
+TRUSTING = trusting()
+
+
 class Raw:
     """One connection. Everything that was heard and not looked at stands in `heard`."""
 
@@ -54,18 +63,17 @@ class Raw:
         self.made.append(self)
 
     @classmethod
-    async def connect(cls, port: int, *, tls: bool = False) -> Self:
-        """Connects; `tls`: directly over TLS."""
-        return cls(*await asyncio.open_connection("127.0.0.1", port, ssl=trusting() if tls else None))
+    async def connect(cls, port: int, *, tls: bool = False, address: str = "127.0.0.1") -> Self:
+        """Connects from this address; `tls`: directly over TLS."""
+        context = TRUSTING if tls else None
+        return cls(*await asyncio.open_connection("127.0.0.1", port, ssl=context, local_addr=(address, 0)))
 
     @classmethod
     async def login(cls, port: int, user: str, resource: str = "raw") -> Self:
         """Connects over direct TLS, logs in and binds a resource."""
         client = await cls.connect(port, tls=True)
-        initial = base64.b64encode(f"\0{user}\0secret".encode()).decode()
         await client.asks(HEADER, "</stream:features>")
-        auth = f"<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='PLAIN'>{initial}</auth>"
-        await client.asks(auth, "<success")
+        await client.asks(plain(user), "<success")
         await client.asks(HEADER, "</stream:features>")
         bind = f"<bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'><resource>{resource}</resource></bind>"
         await client.asks(f"<iq type='set' id='bind'>{bind}</iq>", "</iq>")

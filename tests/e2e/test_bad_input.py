@@ -1,19 +1,16 @@
 """What comes over the wire and should not, while somebody else is being served."""
 
 import asyncio
-import time
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Iterator
+from contextlib import suppress
 
 import pytest
 
 from tests.e2e.process import Process
 from tests.e2e.raw import HEADER, STARTTLS, Raw, run
+from tests.e2e.undisturbed import undisturbed
 
 LARGE = 10_000_000
-
-# The longest that others may wait for an answer, on a machine that has other things to do as well (seconds).
-UNDISTURBED = 0.5
 
 
 @pytest.fixture(scope="module")
@@ -22,31 +19,6 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Process]:
     with Process(tmp_path_factory.mktemp("server"), "alice", "bob", sets=sets) as server:
         yield server
         assert "Traceback" not in server.log
-
-
-@asynccontextmanager
-async def undisturbed(server: Process) -> AsyncIterator[None]:
-    """Inside, somebody else keeps asking for signs of life, and gets them in time."""
-    client = await Raw.login(server.ports["c2s_tls"], "bob", "ping")
-    waits: list[float] = []
-
-    async def ping() -> None:
-        while True:
-            asked = time.monotonic()
-            await client.pings(len(waits))
-            waits.append(time.monotonic() - asked)
-            await asyncio.sleep(0.001)
-
-    pinging = asyncio.create_task(ping())
-    try:
-        yield
-        count = len(waits)
-        while len(waits) < count + 2:
-            assert not pinging.done()
-            await asyncio.sleep(0.001)
-    finally:
-        pinging.cancel()
-    assert max(waits) < UNDISTURBED
 
 
 async def floods(client: Raw, data: bytes) -> None:
@@ -77,6 +49,19 @@ def test_a_stanza_of_ten_megabytes_after_login(server: Process) -> None:
             flood = asyncio.create_task(floods(client, b"<message to='bob@localhost'><body>" + b"x" * LARGE))
             assert "<policy-violation" in await client.ends()
             await flood
+
+    before = server.memory
+    run(scenario())
+    assert server.memory - before < LARGE
+
+
+def test_ten_megabytes_of_white_space_ahead_of_the_header_are_not_kept(server: Process) -> None:
+    async def scenario() -> None:
+        async with undisturbed(server):
+            client = await Raw.connect(server.ports["c2s"])
+            await client.says(b" " * LARGE)
+            # Read no faster than a connection is allowed to send, they may outlast the time for a login.
+            await client.asks(HEADER, "</stream:features>|<connection-timeout")
 
     before = server.memory
     run(scenario())

@@ -4,6 +4,7 @@ import gc
 import socket
 import ssl
 import struct
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, suppress
 from pathlib import Path
@@ -17,8 +18,9 @@ from gevent.event import Event
 from greenlet import greenlet
 
 from net import connection
-from net.connection import Connection, Disconnected, Secured, Timeouts
+from net.connection import Connection, Disconnected, Pace, Secured, Timeouts
 from net.greenlets import greenlets
+from net.limits import Crowd, Rate
 from net.listener import Listener
 from net.tls import Identities, Identity, self_signed
 from net.xmpp.stanza import Stanza
@@ -28,6 +30,7 @@ HEADER = b"<stream:stream to='a' xmlns='jabber:client' xmlns:stream='http://ethe
 STARTTLS = b"<starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>"
 PROCEED = b"<proceed xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>"
 MESSAGE = b"<message><body>hello</body></message>"
+UNHURRIED = Pace(Rate(1e9, 9), Rate(1e9, 9))
 RESET = struct.pack("ii", 1, 0)  # SO_LINGER: close with a reset
 
 
@@ -89,11 +92,17 @@ def opening(identities: Identities) -> Iterator[Opening]:
         outbox: int = 1 << 22,
         write_seconds: float = 10,
         limits: tuple[int, int] = (10_000, 1 << 18),
+        pace: Pace = UNHURRIED,
     ) -> tuple[Connection, Heard, gevent.socket.socket]:
         ours, theirs = tcp_pair() if tcp else socket.socketpair(socket.AF_UNIX, kind)
         ours.setblocking(False)
         conn = Connection(
-            ours, "peer", limits=Limits(*limits), timeouts=Timeouts(write_seconds, outbox), identities=identities
+            ours,
+            "peer",
+            limits=Limits(*limits),
+            timeouts=Timeouts(write_seconds, outbox),
+            pace=pace,
+            identities=identities,
         )
         conn.receiver = heard = Heard()
         peer = gevent.socket.socket(theirs.family, theirs.type, theirs.proto, fileno=theirs.detach())
@@ -697,7 +706,12 @@ def test_a_connection_that_has_ended_leaves_memory(identities: Identities, shaki
         ours, theirs = socket.socketpair()
         ours.setblocking(False)
         conn = Connection(
-            ours, "peer", limits=Limits(10_000, 10_000), timeouts=Timeouts(9, 9_000_000), identities=identities
+            ours,
+            "peer",
+            limits=Limits(10_000, 10_000),
+            timeouts=Timeouts(9, 9_000_000),
+            pace=UNHURRIED,
+            identities=identities,
         )
         conn.receiver = heard = Heard()
         conn.start(direct_tls=tls)
@@ -715,6 +729,56 @@ def test_a_connection_that_has_ended_leaves_memory(identities: Identities, shaki
     assert live() == before
 
 
+# -- the pace
+
+
+def test_who_sends_too_many_elements_is_read_more_slowly_and_loses_none(opened: Opening) -> None:
+    _conn, heard, peer = opened(pace=Pace(Rate(1e9, 9), Rate(100, 0.1)))
+    begun = time.monotonic()
+    peer.sendall(MESSAGE * 40)
+    heard.until(Stanza, 40)
+    peer.sendall(MESSAGE)
+    heard.until(Stanza, 41)
+    assert time.monotonic() - begun > 0.25
+
+
+def test_who_sends_too_many_bytes_is_left_waiting_by_tcp(opened: Opening) -> None:
+    _conn, heard, peer = opened(pace=Pace(Rate(200_000, 0.1), Rate(1e9, 9)))
+    begun = time.monotonic()
+    peer.sendall(MESSAGE * (100_000 // len(MESSAGE)))
+    heard.until(Stanza, 100_000 // len(MESSAGE))
+    peer.sendall(MESSAGE)
+    heard.until(Stanza, 100_000 // len(MESSAGE) + 1)
+    assert time.monotonic() - begun > 0.3
+
+
+def test_a_connection_that_is_made_to_wait_can_be_closed(opened: Opening) -> None:
+    conn, heard, peer = opened(pace=Pace(Rate(1e9, 9), Rate(0.01, 0)))
+    peer.sendall(MESSAGE * 30)
+    heard.until(Stanza, 30)
+    conn.send(b"goodbye")
+    conn.close()
+    assert everything(peer) == b"goodbye"
+    peer.close()
+    assert heard.reason == "closed"
+
+
+def test_a_connection_gives_its_place_free(opening: Opening) -> None:
+    crowd = Crowd(most=2, most_half_open=1)
+    conn, heard, peer = opening()
+    conn._guest = crowd.enter("192.0.2.1:1")
+    conn.start()
+    peer.sendall(HEADER)
+    heard.until(Opened)
+    conn.proceed()
+    assert crowd.enter("192.0.2.1:2") is None
+    conn.proceed(freely=True)
+    assert crowd.enter("192.0.2.1:2") is not None
+    peer.close()
+    assert heard.reason
+    assert len(crowd) == 1
+
+
 # -- many
 
 
@@ -726,7 +790,12 @@ def test_a_thousand_connections_come_and_go_without_a_trace(identities: Identiti
 
     def accept(sock: socket.socket, peer: str) -> None:
         conn = Connection(
-            sock, peer, limits=Limits(10_000, 10_000), timeouts=Timeouts(9, 10_000), identities=identities
+            sock,
+            peer,
+            limits=Limits(10_000, 10_000),
+            timeouts=Timeouts(9, 10_000),
+            pace=UNHURRIED,
+            identities=identities,
         )
         conn.receiver = heard = Heard()
         ended.append(heard)

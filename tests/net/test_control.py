@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from actors.config import PROJECT
 from net import control
-from net.control import Claim, Claimed, Control, NotRunning, Refused, answer, ask
+from net.control import PID, Claim, Claimed, Control, NotRunning, Refused, answers, ask, follow
 
 
 @pytest.fixture(autouse=True)
@@ -97,14 +97,14 @@ def test_a_handler_that_fails_is_logged_without_the_request_and_the_client_is_to
     def fail(_request: dict[str, Any]) -> None:
         raise RuntimeError("a bug")
 
-    answered = json.loads(answer(b'{"password": "hunter2"}', fail))
+    answered = json.loads(b"".join(answers(b'{"password": "hunter2"}', fail)))
     assert answered == {"error": "the server failed to do this; its log says why"}
     assert "a bug" in caplog.text
     assert "hunter2" not in caplog.text
 
 
 def test_a_result_that_json_does_not_know_is_a_failure_of_the_handler() -> None:
-    assert "error" in json.loads(answer(b"{}", lambda request: object()))
+    assert "error" in json.loads(b"".join(answers(b"{}", lambda request: object())))
 
 
 def test_one_connection_takes_many_requests(path: Path, serve: Any) -> None:
@@ -120,14 +120,14 @@ def test_one_connection_takes_many_requests(path: Path, serve: Any) -> None:
     st.binary() | st.text().map(str.encode) | st.recursive(st.none(), st.lists).map(lambda v: json.dumps(v).encode())
 )
 def test_whatever_a_line_holds_it_is_answered_by_one_line(line: bytes) -> None:
-    answered = answer(line + b"\n", lambda request: "handled")
+    answered = b"".join(answers(line + b"\n", lambda request: "handled"))
     assert answered.count(b"\n") == 1
     assert json.loads(answered) in ({"result": "handled"}, {"error": "a request is a JSON object"})
 
 
 @pytest.mark.parametrize("line", [b"[" * 60_000, b'{"a":' * 12_000, b"1" * 60_000, b"\xff", b"[]", b"null", b""])
 def test_a_line_that_is_no_object_is_refused(line: bytes) -> None:
-    assert json.loads(answer(line, lambda request: "handled")) == {"error": "a request is a JSON object"}
+    assert json.loads(b"".join(answers(line, lambda request: "handled"))) == {"error": "a request is a JSON object"}
 
 
 def test_a_line_that_is_too_long_ends_its_connection_and_no_other(path: Path, serve: Any) -> None:
@@ -251,6 +251,39 @@ def test_a_server_that_does_not_answer_is_not_waited_for_without_end(
         asked(path, {})
 
 
+# -- what goes on
+
+
+def test_what_goes_on_is_answered_by_a_line_for_each_value_until_the_client_goes(tmp_path: Path) -> None:
+    ended = Event()
+
+    def counts(_request: dict[str, Any]) -> Iterator[Any]:
+        try:
+            for number in range(10_000):
+                yield None
+                yield {"number": number}
+                gevent.sleep(0)
+        finally:
+            ended.set()
+
+    control = Control(tmp_path / "s", counts)
+
+    def two() -> list[Any]:
+        following = follow(tmp_path / "s", {})
+        found = [next(following), next(following)]
+        following.close()
+        return found
+
+    assert gevent.get_hub().threadpool.apply(two) == [{"number": 0}, {"number": 1}]
+    assert ended.wait(10)
+    control.stop()
+
+
+def test_to_follow_a_server_that_is_not_there_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(NotRunning):
+        next(follow(tmp_path / "s", {}))
+
+
 # -- the claim
 
 
@@ -261,6 +294,14 @@ def test_a_folder_is_claimed_once_at_a_time(tmp_path: Path, monkeypatch: pytest.
         Claim(tmp_path)
     claim.release()
     Claim(tmp_path).release()
+
+
+def test_a_claim_tells_whose_it_is_and_one_left_behind_is_in_nobodys_way(tmp_path: Path) -> None:
+    (tmp_path / PID).write_text("123456789012345\n")
+    claim = Claim(tmp_path)
+    assert (tmp_path / PID).read_text() == f"{os.getpid()}\n"
+    claim.release()
+    assert (tmp_path / PID).read_text() == ""
 
 
 def test_a_claim_waits_for_one_that_is_soon_released(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from gevent.event import Event
 from greenlet import greenlet
 
 from net import greenlets as module
-from net.greenlets import MOST_IDLE, SLICE, Greenlets
+from net.greenlets import MOST_IDLE, SLICE, Greenlets, OneByOne
 
 
 class Turn:
@@ -87,6 +87,20 @@ def test_workers_that_waited_go_when_there_is_nothing_to_do(pool: Greenlets) -> 
     while pool.waiting < 200:
         gevent.sleep(0)
     gate.set()
+    finish(pool)
+    assert greenlets_alive() - before <= MOST_IDLE
+
+
+def test_workers_that_waited_go_when_there_is_still_something_to_do(pool: Greenlets) -> None:
+    before = greenlets_alive()
+    gate = Event()
+    for _ in range(200):
+        pool.ready(Turn(gate.wait))
+    while pool.waiting < 200:
+        gevent.sleep(0)
+    gevent.sleep(SLICE)  # so that each worker comes back to find its slice over
+    gate.set()
+    pool.ready(Turn(lambda: None))
     finish(pool)
     assert greenlets_alive() - before <= MOST_IDLE
 
@@ -171,3 +185,36 @@ def test_a_socket_is_looked_at_between_slices_however_much_there_is_to_do(pool: 
         watcher.close()
     assert seen
     assert seen[0] <= 3
+
+
+# -- one by one
+
+
+def test_between_two_that_can_wait_everybody_else_gets_a_turn(pool: Greenlets) -> None:
+    done: list[str] = []
+    patient = OneByOne(pool)
+
+    def once(number: int) -> None:
+        done.append(f"long {number}")
+        pool.ready(Turn(lambda: done.append(f"short {number}")))
+
+    for number in range(3):
+        patient.ready(Turn(lambda number=number: once(number)))
+    while len(done) < 6:
+        gevent.sleep(0)
+    assert done == ["long 0", "short 0", "long 1", "short 1", "long 2", "short 2"]
+
+
+def test_one_that_can_wait_may_ask_again(pool: Greenlets) -> None:
+    left = [3, 2, 1]
+    patient = OneByOne(pool)
+
+    def go_on() -> None:
+        left.pop()
+        if left:
+            patient.ready(task)
+
+    task = Turn(go_on)
+    patient.ready(task)
+    while left:
+        gevent.sleep(0)

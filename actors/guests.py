@@ -1,0 +1,70 @@
+"""Anonymous users (XEP-0175): who they are, and where their state is while they are here. Nothing of them lasts."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Container
+from typing import Any
+
+from actors.storage import Blobs, Storage, open_storage
+from net.xmpp.jid import JID
+
+# What is called with the owner first.
+OF_AN_OWNER = frozenset(("get", "put", "delete", "items", "change", "append", "append_within", "page", "count"))
+
+
+class Guests:
+    """The anonymous users of `domain`: each has one session, and is gone with it."""
+
+    def __init__(self, domain: JID) -> None:
+        self._domain = domain
+        self._present: set[str] = set()
+
+    def admit(self) -> JID:
+        """A new one, by a name that nobody has had (XEP-0175 §3: a UUID)."""
+        jid = JID.of(str(uuid.uuid4()), self._domain)
+        self._present.add(jid)
+        return jid
+
+    def dismiss(self, jid: JID) -> None:
+        """Forgets one, who may be none."""
+        self._present.discard(jid)
+
+    def __contains__(self, owner: object) -> bool:
+        return owner in self._present
+
+
+class GuestStorage(Storage):
+    """A storage that keeps in memory what belongs to `guests`, and all else where it `lasts`."""
+
+    def __init__(self, lasts: Storage, guests: Container[str]) -> None:
+        self._lasts = lasts
+        self._fleeting = open_storage("memory:")
+        self._guests = guests
+
+    def store(self, name: str, shape: type[Any], *, of: type[Any] | None = None) -> Any:
+        lasts = self._lasts.store(name, shape, of=of)  # type: ignore[arg-type]
+        if shape is Blobs:  # they have no owner
+            return lasts
+        return _Either(self._guests, lasts, self._fleeting.store(name, shape, of=of))  # type: ignore[arg-type]
+
+    def forget(self, owner: str) -> None:
+        (self._fleeting if owner in self._guests else self._lasts).forget(owner)
+
+
+class _Either:
+    """One store, over the two storages; what is called for all owners at once is called for those that last."""
+
+    def __init__(self, guests: Container[str], lasts: Any, fleeting: Any) -> None:
+        for name in dir(lasts):
+            if name in OF_AN_OWNER:
+                setattr(self, name, _by_owner(guests, lasts, fleeting, name))
+            elif not name.startswith("_"):
+                setattr(self, name, getattr(lasts, name))
+
+
+def _by_owner(guests: Container[str], lasts: Any, fleeting: Any, name: str) -> Callable[..., Any]:
+    def call(owner: str, *args: Any, **options: Any) -> Any:
+        return getattr(fleeting if owner in guests else lasts, name)(owner, *args, **options)
+
+    return call

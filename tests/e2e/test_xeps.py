@@ -1,0 +1,98 @@
+"""slixmpp, a real client, uses what the features offer: registers, gives commands, blocks, asks who was last seen."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from slixmpp.exceptions import IqError
+
+from tests.e2e.client import Client
+from tests.e2e.process import Process
+from tests.e2e.raw import run
+
+REGISTRATION = ("hosts.localhost.registration=true", "xeps.registration.password_length=6")
+ADMINS = ('hosts.localhost.admins=["alice@localhost"]',)
+
+
+def test_a_client_registers_changes_its_password_and_leaves(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        carol = Client("carol")
+        carol.register_plugin("xep_0077")
+
+        async def register(form: Any) -> None:
+            asked = [field["var"] for field in form["register"]["form"].get_fields().values()]
+            assert {"username", "password"} <= set(asked) <= {"FORM_TYPE", "username", "password"}
+            iq = carol.Iq()
+            iq["type"] = "set"
+            iq["register"]["username"] = "carol"
+            iq["register"]["password"] = "secret"
+            await iq.send()
+
+        carol.add_event_handler("register", register)
+        await carol.arrives(server)
+        assert carol.boundjid.bare == "carol@localhost"
+        await carol.plugin["xep_0077"].change_password("another one")
+        await carol.plugin["xep_0077"].cancel_registration()
+        await carol.happens("disconnected")
+
+    with Process(tmp_path, sets=REGISTRATION) as server:
+        run(scenario())
+        assert "carol@localhost registered" in server.log
+        assert "Traceback" not in server.log
+        assert "secret" not in server.log
+
+
+def test_an_admin_gives_commands_from_a_client(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        alice, bob = Client("alice"), Client("bob")
+        for client in (alice, bob):
+            client.register_plugin("xep_0050")
+            await client.arrives(server)
+        items = await alice.plugin["xep_0050"].get_commands(jid="localhost")
+        nodes = {name: node for _, node, name in items["disco_items"]["items"]}
+        count = await alice.plugin["xep_0050"].send_command("localhost", nodes["Count users who are online"])
+        assert count["command"]["status"] == "completed"
+        assert count["command"]["form"].get_values()["onlineusersnum"] == "2"
+        asked = await alice.plugin["xep_0050"].send_command("localhost", nodes["Delete users"])
+        form = asked["command"]["form"]
+        form.set_type("submit")
+        form.set_values({"accountjids": ["bob@localhost"]})
+        done = await alice.plugin["xep_0050"].send_command(
+            "localhost", nodes["Delete users"], action="complete", sessionid=asked["command"]["sessionid"], payload=form
+        )
+        assert done["command"]["notes"] == [("info", "bob@localhost removed")]
+        await bob.happens("disconnected")
+        with pytest.raises(IqError):
+            await alice.plugin["xep_0050"].send_command("localhost", "nonsense")
+        await alice.leaves()
+
+    with Process(tmp_path, "alice", "bob", sets=ADMINS) as server:
+        run(scenario())
+        assert "Traceback" not in server.log
+
+
+def test_a_client_blocks_somebody_and_asks_when_somebody_was_here(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        alice, bob = Client("alice"), Client("bob")
+        for client in (alice, bob):
+            for plugin in ("xep_0012", "xep_0191"):
+                client.register_plugin(plugin)
+            await client.arrives(server)
+        alice.send_presence_subscription("bob@localhost")
+        assert await alice.sees("got_online") == "bob@localhost"
+        assert await bob.sees("got_online") == "alice@localhost"
+        await bob.plugin["xep_0191"].block("alice@localhost")
+        assert await alice.sees("got_offline") == "bob@localhost"
+        assert await bob.plugin["xep_0191"].get_blocked_jids() == {"alice@localhost"}
+        await bob.plugin["xep_0191"].unblock("alice@localhost")
+        assert await alice.sees("got_online") == "bob@localhost"
+        bob.send_presence(ptype="unavailable", pstatus="Heading Home")
+        await bob.leaves()
+        assert await alice.sees("got_offline") == "bob@localhost"
+        last = await alice.plugin["xep_0012"].get_last_activity("bob@localhost")
+        assert (last["last_activity"]["seconds"] < 20, last["last_activity"]["status"]) == (True, "Heading Home")
+        await alice.leaves()
+
+    with Process(tmp_path, "alice", "bob") as server:
+        run(scenario())
+        assert "Traceback" not in server.log
