@@ -30,6 +30,9 @@ from net.xmpp.xml import CLIENT, STREAM, XML_LANG, Element, escape, parser, plai
 # A parser remembers every name and every warning. After so many bytes a busy stream gets a new one.
 MOST_FED = 1 << 18
 
+# A read with more ">" than this goes the fast way even within an element: a step for each would hold up everybody.
+MOST_STEPS = 500
+
 # Namespaces of what is no stanza and may yet come once the stream flows freely: it is known, and that is answered.
 # XEP-0198 and XEP-0352 are the two with a use for it.
 FLOWING = frozenset((STREAM, TLS, SASL, "urn:xmpp:sm:3", "urn:xmpp:csi:0"))
@@ -138,6 +141,10 @@ class Stream:
                 if len(data) > self._limit:
                     raise self._too_large()
                 self._held = data
+            elif self._since and self._crowded(data):
+                taken: list[Event] = []
+                self._read_at_once(data, taken)
+                events += taken
             elif self._stepwise or self._since or not self._read_freely(data, events):
                 self._read_carefully(data, events)
         except StreamError as error:
@@ -183,6 +190,10 @@ class Stream:
 
     # -- reading
 
+    def _crowded(self, data: bytes) -> bool:
+        """Whether the careful way would take too many steps, in an element that cannot get too large by this."""
+        return not self._stepwise and data.count(b">") > MOST_STEPS and self._since + len(data) <= self._limit
+
     def _read_freely(self, data: bytes, events: list[Event]) -> bool:
         """The fast way, from where nothing is half read. False: not for these bytes, and nothing of them is taken."""
         data = data.lstrip(BLANK)
@@ -190,37 +201,44 @@ class Stream:
             return True
         if len(data) > self._limits.after or data[:1] != b"<":
             return False
-        reader = self._parser or self._wake()
-        last = len(data.rstrip(BLANK)) - 1
         before = len(events)
         try:
-            # The last byte goes in alone: if it completes an element, then nothing is half read after it.
-            reader.feed(data[:last])
-            self._take(reader, events)
-            reader.feed(data[last : last + 1])
-            whole = self._take(reader, events)
-            if not whole:
-                reader.feed(data[last + 1 :])
-                if b"\0" in data:
-                    raise StreamError("not-well-formed")
-            self._refuse_unknown()
-            if len(reader.feed_error_log) > self._warnings:
-                self._refuse_faults(reader)
+            self._read_at_once(data, events)
         except StreamError:
             del events[before:]
             self._drop()
             return False
+        return True
+
+    def _read_at_once(self, data: bytes, events: list[Event]) -> None:
+        """Takes all of it. Raises StreamError if anything is wrong with any of it; the events then do not count."""
+        reader = self._parser or self._wake()
+        last = len(data.rstrip(BLANK)) - 1
+        before = len(events)
+        # The last byte goes in alone: if it completes an element, then nothing is half read after it.
+        reader.feed(data[:last])
+        self._take(reader, events)
+        reader.feed(data[last : last + 1])
+        whole = self._take(reader, events)
+        if not whole:
+            reader.feed(data[last + 1 :])
+            if b"\0" in data:
+                raise StreamError("not-well-formed")
+        self._refuse_unknown()
+        if len(reader.feed_error_log) > self._warnings:
+            self._refuse_faults(reader)
         self._fed += len(data)
         some = len(events) > before
-        if not whole:
+        if whole:
+            self._since = 0
+            if self._fed > MOST_FED or self._warnings:
+                self._drop()
+        else:
             # How much of it is of the element that is half read is not known, if there are others: at least one byte.
-            self._since = 1 if some else len(data)
+            self._since = 1 if some else self._since + len(data)
             self._edge = beginning(data[data.rfind(b">") + 1 :])
-        elif self._fed > MOST_FED or self._warnings:
-            self._drop()
         if some and type(events[-1]) is Closed:
             self.stop()
-        return True
 
     def _read_carefully(self, data: bytes, events: list[Event]) -> None:
         if not self._opened and self._parser is None:

@@ -113,6 +113,23 @@ def test_any_bytes_are_accepted_or_blamed_on_the_peer(said: bytes, places: list[
     assert play([HEADER, *cut(said, places)], freely=freely)[1:] == after_header(said, freely=freely)
 
 
+CROWDED = (
+    b"<message><body>" + b">" * 900 + b"</body></message><presence/>",
+    b"<message><body x='" + b">" * 900 + b"'/></message> <iq type='get' id='1'><a/></iq>",
+    b"<message>" + b"<a/>" * 900 + b"</message><message/><presence><show>",
+)
+
+
+@given(st.sampled_from(CROWDED), PLACES)
+def test_events_are_the_same_however_many_tags_are_cut(said: bytes, places: list[int]) -> None:
+    assert play([HEADER, *cut(said, places)])[1:] == after_header(said)
+
+
+def test_a_fault_in_a_crowd_of_tags_ends_the_stream() -> None:
+    crowd = b"<a/>" * 900
+    assert play([HEADER, b"<message><b>", crowd + b"</c>" + crowd])[1:] == [("failed", "not-well-formed")]
+
+
 def test_elements_before_an_error_are_told_before_it() -> None:
     assert after_header(b"<presence/><iq/></iq>") == [
         ("stanza", "<presence/>"),
