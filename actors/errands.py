@@ -47,6 +47,11 @@ class Errand(NamedTuple):
     iq: Stanza
     work: Callable[[], Stanza]
 
+    @property
+    def address(self) -> str:
+        """Who has asked, for the log."""
+        return self.iq.from_ or self.asker
+
     def turn(self) -> None:
         """Whoever waits for it is answered, whatever comes of it."""
         router = self.errands.router

@@ -61,8 +61,7 @@ class AdminCommand:
     def do(self, asker: JID, given: Sequence[Submission]) -> Outcome:
         """Carries it out, and leaves a line in the log."""
         entered = given[0] if given else NOTHING
-        about = (*entered.texts(ACCOUNT.var), *entered.texts(ACCOUNTS.var))
-        log.info("%s: %s %s", asker, self.name, ", ".join(about))
+        log.info("%s", " ".join((self.name, *entered.texts(ACCOUNT.var), *entered.texts(ACCOUNTS.var))))
         try:
             return self.carry_out(entered)
         except CommandError as error:

@@ -157,9 +157,9 @@ class Blocking(Feature):
         if report is None or not report.get("reason"):
             return
         if not self._reporting.take(user.jid, now):
-            log.info("%s: a report about %s is dropped, after too many others", user.jid, reported)
+            log.info("a report about %s is dropped, after too many others", reported)
         elif not self._reports.keep(reported, Report.read(report, user.jid), now, most=self.options.reports):
-            log.warning("%s: a report about %s is dropped: there are too many", user.jid, reported)
+            log.warning("a report about %s is dropped: there are too many", reported)
 
 
 def _is_among(jid: JID, jids: Collection[str]) -> bool:

@@ -57,7 +57,7 @@ class LastActivity(Feature):
         try:
             self._seen.put(user.jid, Seen(self.domain.clock.now(), user.state.get(self.name, "")))
         except StorageError as error:
-            log.error("%r: the time of the logout could not be stored: %s", user, error)
+            log.error("the time of the logout could not be stored: %s", error)
 
     @inbound
     def protect(self, user: User, stanza: Stanza) -> Stanza:

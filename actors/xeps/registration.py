@@ -105,7 +105,7 @@ class Registration(Feature):
         if self.domain.is_admin(jid) or self.domain.accounts.exists(jid):
             raise _refusal("conflict", "this username is taken")
         self._store(lambda: self.domain.accounts.create(jid, entered.password, self.domain.clock.now()))
-        log.info("%s: %s registered", stranger.peer, jid)
+        log.info("%s registered", jid)
         return iq.result()
 
     def _check_open(self, stranger: Stranger) -> None:
@@ -153,7 +153,7 @@ class Registration(Feature):
 
     def _set_password(self, jid: JID, password: str, iq: Stanza) -> Stanza:
         self._store(lambda: self.domain.accounts.set_password(jid, password))
-        log.info("%s: another password", jid)
+        log.info("another password")
         return iq.result()
 
     # -- both
