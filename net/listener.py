@@ -34,7 +34,7 @@ class Listener:
 
     def __init__(self, host: str, port: int, accept: Callable[[socket.socket, str], None]) -> None:
         family, kind, protocol, _, address = socket.getaddrinfo(
-            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE | socket.AI_NUMERICHOST
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
         )[0]
         self._sock = _socket(family, kind, protocol)
         try:

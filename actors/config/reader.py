@@ -27,7 +27,13 @@ WRITTEN: dict[type, str] = {Address: '"HOST:PORT" or "[IPv6]:PORT"', BareJID: '"
 
 
 class ConfigError(Exception):
-    """One clear block of text: the file or argument, the dotted option, what was expected, what to write instead."""
+    """One clear block of text: the file or argument, the dotted option, what was expected, what to write instead.
+
+    What is quoted of a URL goes without its password.
+    """
+
+    def __init__(self, text: str) -> None:
+        super().__init__(re.sub(r"(://[^:/@\s]*):[^@\s]*@", r"\1:***@", text))
 
 
 @cache
@@ -165,7 +171,7 @@ def _expected(info: inspect.Type) -> str:
         case inspect.LiteralType(values=values):
             return "one of " + ", ".join(json.dumps(value) for value in values)
         case inspect.VarTupleType(item_type=item, min_length=least):
-            return f"a list of at least {least or 0}, each {_expected(item)}"
+            return f"a list{f' of at least {least}' if least else ''}, each {_expected(item)}"
         case inspect.CustomType(cls=cls):
             return WRITTEN.get(cls, "a path")
         case inspect.UnionType(types=types):

@@ -201,16 +201,16 @@ def test_where_nothing_is_near_the_known_options_are_listed() -> None:
         ('tls.key="k.pem"', "certificate and key together, or neither of them"),
         ("tls.key=1", 'a path or "" for none'),
         ('data_dir=""', "a path"),
-        ('listen.c2s=["5222"]', 'a list of at least 0, each "HOST:PORT" or "[IPv6]:PORT"'),
+        ('listen.c2s=["5222"]', 'a list, each "HOST:PORT" or "[IPv6]:PORT"'),
         (
             'storage.url="mysql://x"',
             'url to be "sqlite:///PATH", "postgresql://USER@HOST/NAME", "memory:" or "" for a file in data_dir',
         ),
         ("limits=5", "a table"),
         ("hosts.localhost=5", "a table"),
-        ('hosts.localhost.admins=["romeo"]', 'a list of at least 0, each "LOCAL@DOMAIN"'),
-        ('hosts.localhost.admins=["romeo@localhost/orchard"]', 'a list of at least 0, each "LOCAL@DOMAIN"'),
-        ('hosts.localhost.admins=["@"]', 'a list of at least 0, each "LOCAL@DOMAIN"'),
+        ('hosts.localhost.admins=["romeo"]', 'a list, each "LOCAL@DOMAIN"'),
+        ('hosts.localhost.admins=["romeo@localhost/orchard"]', 'a list, each "LOCAL@DOMAIN"'),
+        ('hosts.localhost.admins=["@"]', 'a list, each "LOCAL@DOMAIN"'),
     ],
 )
 def test_a_value_out_of_range_is_answered_with_the_range(argument: str, expected: str) -> None:
@@ -279,3 +279,10 @@ def test_the_configuration_cannot_be_changed() -> None:
 
 def test_the_address_of_an_admin_is_prepared() -> None:
     assert load(None, ['hosts.localhost.admins=["ROMEO@localhost"]']).hosts["localhost"].admins == ("romeo@localhost",)
+
+
+def test_a_password_in_a_url_is_not_repeated_in_an_error() -> None:
+    with pytest.raises(ConfigError) as refused:
+        load(None, ['storage.url="postgres://parley:hunter2@db/parley"'])
+    assert "hunter2" not in str(refused.value)
+    assert "parley:***@db" in str(refused.value)

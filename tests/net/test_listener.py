@@ -203,3 +203,9 @@ def test_out_of_files_it_can_be_stopped(accepted: Accepted, caplog: pytest.LogCa
         while not caplog.records:
             gevent.sleep(0.001)
         listener.stop()
+
+
+def test_an_address_may_be_a_name() -> None:
+    listener = Listener("localhost", 0, lambda sock, peer: None)
+    assert listener.host in ("127.0.0.1", "::1")
+    listener.stop()
