@@ -18,7 +18,13 @@ MOB = Path(__file__).with_name("mob.py")
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Process]:
-    sets = ("limits.outbox=1_000_000", "limits.failed_logins_per_account=50", "sasl.iterations=10_000")
+    # A peer that reads nothing is cut off by its full outbox, or by the time, whichever comes first.
+    sets = (
+        "limits.outbox=1_000_000",
+        "limits.write_seconds=3",
+        "limits.failed_logins_per_account=50",
+        "sasl.iterations=10_000",
+    )
     with Process(tmp_path_factory.mktemp("server"), "alice", "bob", sets=sets) as server:
         yield server
         assert "Traceback" not in server.log
