@@ -24,13 +24,9 @@ class StanzaIDs(Feature):
     after = ("blocking",)
 
     @outbound
-    def strip(self, user: User, stanza: Stanza) -> Stanza:
-        """§3, rule 2: an id in the name of this account that is not from this account is deleted."""
-        return _stripped(stanza, user.jid) if stanza.kind == "message" else stanza
-
     @inbound
-    def strip_inbound(self, user: User, stanza: Stanza) -> Stanza:
-        """Likewise for what comes: a client may believe an id that is by its own account."""
+    def strip(self, user: User, stanza: Stanza) -> Stanza:
+        """§3, rule 2: an id in the name of this account that is not from this account is deleted, whoever sent it."""
         return _stripped(stanza, user.jid) if stanza.kind == "message" else stanza
 
 
