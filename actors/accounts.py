@@ -94,6 +94,10 @@ class Accounts:
         """The bare JIDs of all accounts, in alphabetical order."""
         return map(JID.parse, self._records.owners(suffix=f"@{self.domain}"))
 
+    def count(self) -> int:
+        """How many accounts there are."""
+        return self._records.count_owners(suffix=f"@{self.domain}")
+
     def create(self, jid: JID, password: str, now: float) -> None:
         """Makes an account. Raises AccountExists; PasswordRefused for a password that none may have."""
         account = Account(self._derive(password), now)

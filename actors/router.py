@@ -57,6 +57,11 @@ class Router:
         """The domain of this name if it has been served here once: its Users may not have left memory yet."""
         return self._former.get(name)
 
+    @property
+    def formers(self) -> Iterator[Domain]:
+        """Those that were served here until a reload."""
+        return iter(self._former.values())
+
     def domain(self, name: str) -> Domain | None:
         """The domain of this (prepared) name, None if it is not served here."""
         return self._domains.get(name)

@@ -64,6 +64,7 @@ class Server:
         self._reloading = BoundedSemaphore()
         self.router = Router(clock or WallClock(), mailbox=config.limits.mailbox)
         self._listeners: dict[tuple[str, Address], Listener] = {}
+        self.identities: Identities | None = None
         limits = config.limits
         self._crowd = Crowd(most=limits.connections_per_address, most_half_open=limits.half_open_per_address)
         self._pace = _pace(config)
@@ -120,7 +121,7 @@ class Server:
         """Begins to listen, and to take commands. A server that cannot has stopped."""
         try:
             self._claim_folder()
-            self._identities = Identities(*self._certificates(self.config))
+            self.identities = Identities(*self._certificates(self.config))
             self._listeners = self._bind(self.config)
             self._control = self._open_control()
         except CannotStart:
@@ -171,6 +172,7 @@ class Server:
             log.debug("%s: too many connections from there", peer)
             sock.close()
             return
+        assert self.identities is not None
         conn = Connection(
             sock,
             peer,
@@ -178,7 +180,7 @@ class Server:
             timeouts=Timeouts(limits.write_seconds, limits.outbox),
             pace=self._pace,
             guest=guest,
-            identities=self._identities,
+            identities=self.identities,
         )
         conn.receiver = Session(self.router, conn).actor_inbox
         conn.start(direct_tls=direct_tls)
@@ -223,8 +225,9 @@ class Server:
         identities: tuple[Identity, dict[str, Identity]],
     ) -> list[str]:
         """The change itself: nothing in it waits, nothing in it fails."""
+        assert self.identities is not None
         shown = Identities(*identities)
-        lines = [*changes(self.config, new), *changes_of_certificates(self._identities, shown, new.hosts)]
+        lines = [*changes(self.config, new), *changes_of_certificates(self.identities, shown, new.hosts)]
         removed = [domain for domain in self.router.domains if domain.name not in new.hosts]
         self.config = new
         for domain in removed:
@@ -240,7 +243,7 @@ class Server:
         self._pace = _pace(new)
         for domain in self.router.domains:
             domain.configure(new)
-        self._identities.replace(*identities)
+        self.identities.replace(*identities)
         self._stop_listening(self._listeners, but=listeners)
         for place in listeners.keys() - self._listeners.keys():
             listeners[place].start()

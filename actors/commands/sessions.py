@@ -82,11 +82,11 @@ def session_show(server: Server, full_jid: JID) -> dict[str, Any]:
     return fields
 
 
-@command("session kick", SESSION)
-def session_kick(server: Server, full_jid: JID) -> str:
-    """End one session. Its client is told policy-violation."""
+@command("session kick", SESSION, Parameter("reason", str, "Why; the client is told.", required=False))
+def session_kick(server: Server, full_jid: JID, reason: str | None) -> str:
+    """End one session. Its client is told policy-violation, and the reason."""
     # RFC 6120 §4.9.3.14, so that the client stays away. It takes "reset" (§4.9.3.16) for a request to connect again.
-    error = StreamError("policy-violation", "ended by an administrator")
+    error = StreamError("policy-violation", reason or "ended by an administrator")
     if not ask(user_of(server, full_jid), Kick(full_jid.resource, error)):
         raise CommandError(f"there is no session {full_jid}", "item-not-found")
     return f"{full_jid} ended"

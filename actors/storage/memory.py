@@ -104,6 +104,9 @@ class MemoryRecord(Record[D]):
     def owners(self, *, suffix: str = "") -> Iterator[str]:
         return self._shelf.owners(suffix)
 
+    def count_owners(self, *, suffix: str = "") -> int:
+        return sum(owner.endswith(suffix) for owner in self._shelf.rows)
+
 
 class MemoryMap(Map[D]):
     def __init__(self, shelf: _Shelf, codec: Codec[D]) -> None:

@@ -72,6 +72,10 @@ class Record(Generic[D]):
         """The owners with a document that end in `suffix`, in order of code points, read as the caller goes along."""
         raise NotImplementedError
 
+    def count_owners(self, *, suffix: str = "") -> int:
+        """How many `owners` would give."""
+        raise NotImplementedError
+
 
 class Map(Generic[D]):
     """Many documents per owner, each under a key."""

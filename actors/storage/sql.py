@@ -130,6 +130,11 @@ class SqlRecord(Record[D]):
     def owners(self, *, suffix: str = "") -> Iterator[str]:
         return self._shelf.owners(statements.RECORD_OWNERS, suffix)
 
+    def count_owners(self, *, suffix: str = "") -> int:
+        asked = self._shelf.row(suffix=suffix, length=len(suffix))
+        number: int = self._shelf.run(None, Step(statements.COUNT_RECORD_OWNERS, asked))[0][0]
+        return number
+
 
 class SqlMap(Map[D]):
     def __init__(self, shelf: _Shelf, codec: Codec[D]) -> None:

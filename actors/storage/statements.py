@@ -5,6 +5,7 @@ from typing import Any
 
 from sqlalchemy import (
     BindParameter,
+    ColumnElement,
     Delete,
     Select,
     Table,
@@ -36,14 +37,18 @@ def _owners(table: Table) -> Select[Any]:
     Not by LIKE, which would need escaping and in SQLite ignores case.
     """
     owner = table.c.owner
-    ending = func.substr(owner, func.length(owner) - bindparam("length") + 1)
     return (
         select(owner)
         .distinct()
-        .where(*_row(table, "store"), owner > bindparam("after"), ending == bindparam("suffix"))
+        .where(*_row(table, "store"), owner > bindparam("after"), _ending(table))
         .order_by(owner)
         .limit(bindparam("limit"))
     )
+
+
+def _ending(table: Table) -> ColumnElement[bool]:
+    owner = table.c.owner
+    return func.substr(owner, func.length(owner) - bindparam("length") + 1) == bindparam("suffix")
 
 
 ADD_STORE = insert(store).from_select(
@@ -55,6 +60,7 @@ GET_RECORD = select(record.c.doc).where(*_row(record, "store", "owner"))
 PUT_RECORD = upsert(record)
 DELETE_RECORD = delete(record).where(*_row(record, "store", "owner"))
 RECORD_OWNERS = _owners(record)
+COUNT_RECORD_OWNERS = select(func.count()).select_from(record).where(*_row(record, "store"), _ending(record))
 
 GET_ITEM = select(item.c.doc).where(*_row(item, "store", "owner", "key"))
 GET_ITEMS = select(item.c.key, item.c.doc).where(*_row(item, "store", "owner")).order_by(item.c.key)

@@ -14,9 +14,11 @@ def test_every_command_says_what_it_does_and_what_it_is_told() -> None:
         assert all(parameter.help for parameter in command.parameters)
 
 
-def test_only_accounts_and_storage_can_be_administered_without_a_server() -> None:
+def test_only_what_is_stored_can_be_administered_without_a_server() -> None:
     assert {name for name, command in COMMANDS.items() if not command.needs_server} == {
-        name for name in COMMANDS if name.startswith(("account ", "storage ")) or name in {"backup", "restore"}
+        name
+        for name in COMMANDS
+        if name.startswith(("account ", "roster ", "storage ")) or name in {"backup", "restore"}
     }
 
 

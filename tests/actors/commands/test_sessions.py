@@ -11,6 +11,8 @@ from actors.session import Session
 from tests.actors.commands.doing import TWO_DOMAINS, do
 from tests.world import World, settle
 
+STREAMS = "{urn:ietf:params:xml:ns:xmpp-streams}"
+
 
 def test_sessions_are_listed_those_without_an_address_last() -> None:
     world = World("romeo", "juliet")
@@ -135,6 +137,16 @@ def test_a_kicked_session_ends_with_policy_violation_and_the_others_go_on() -> N
     assert kicked.wire.closed
     assert not other.wire.closed
     assert [row["full_jid"] for row in do(world, "session list")] == ["romeo@localhost/chamber"]
+
+
+@pytest.mark.parametrize(
+    ("given", "told_"), [({}, "ended by an administrator"), ({"reason": "Too <loud>\x00"}, "Too <loud>")]
+)
+def test_a_kicked_client_is_told_why(given: dict[str, str], told_: str) -> None:
+    world = World("romeo")
+    kicked = world.connect("romeo", "orchard")
+    do(world, "session kick", full_jid="romeo@localhost/orchard", **given)
+    assert kicked.hears()[-1].findtext(f"{STREAMS}text") == told_
 
 
 def test_an_actor_that_does_not_answer_is_told_of(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -97,6 +97,7 @@ def test_owners_of_records_are_sorted_and_filtered_by_their_ending(storage: Stor
     assert list(accounts.owners(suffix="é")) == ["é"]
     assert list(accounts.owners()) == sorted(accounts.owners())
     assert len(list(accounts.owners())) == 7
+    assert [accounts.count_owners(suffix=suffix) for suffix in ("@a.example", "é", "", "nobody")] == [3, 1, 7, 0]
 
 
 def test_more_owners_than_are_read_at_a_time_are_all_listed(storage: Storage) -> None:
