@@ -60,7 +60,7 @@ class Server:
         self, config: Config, *, clock: Clock | None = None, reread: Callable[[], Config] | None = None
     ) -> None:
         self.config = config
-        self._reread = reread or (lambda: self.config)
+        self.reread = reread or (lambda: self.config)
         self._reloading = BoundedSemaphore()
         self.router = Router(clock or WallClock(), mailbox=config.limits.mailbox)
         self._listeners: dict[tuple[str, Address], Listener] = {}
@@ -195,7 +195,7 @@ class Server:
         """
         with self._reloading:
             try:
-                new = self._reread()
+                new = self.reread()
                 if restart := frozen(self.config, new):
                     raise CannotReload(f"only a restart changes {', '.join(restart)}; nothing has been changed")
                 added = [

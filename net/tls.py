@@ -200,7 +200,7 @@ class Identity:
     def covers(self, domain: str) -> bool:
         """Whether the certificate names this domain (U-labels or A-labels), by itself or under a wildcard."""
         try:
-            name = _a_label(domain)
+            name = a_label(domain)
         except TLSError:
             return False
         return name in self.names or "*." + name.partition(".")[2] in self.names
@@ -252,7 +252,7 @@ class Identities:
             for name in identity.names:
                 known.setdefault(name, identity)
         for domain, identity in by_domain.items():
-            known[domain.lower()] = known[_a_label(domain)] = identity
+            known[domain.lower()] = known[a_label(domain)] = identity
         self.default = default
         self._known = known
         self._several = len({default, *known.values()}) > 1
@@ -286,7 +286,7 @@ def self_signed(certificate: Path, key: Path, names: Sequence[str]) -> None:
 
     `names`: at least one, U-labels or A-labels. Raises TLSError for a name that is no domain or a file not writable.
     """
-    domains = [_a_label(name) for name in names]
+    domains = [a_label(name) for name in names]
     private = ec.generate_private_key(ec.SECP256R1())
     # X.520 bounds it at 64; clients look at the alternative names only (RFC 9525 §2).
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, domains[0][:64])])
@@ -368,7 +368,8 @@ def _end_point(certificate: x509.Certificate, der: bytes) -> bytes | None:
     return digest.finalize()
 
 
-def _a_label(domain: str) -> str:
+def a_label(domain: str) -> str:
+    """A domain as certificates and DNS have it. Raises TLSError for what cannot be one."""
     try:
         return idna.encode(domain, uts46=True).decode("ascii")
     except idna.IDNAError as error:

@@ -11,6 +11,7 @@ from actors.storage import StorageError
 from net.control import Refused
 
 if TYPE_CHECKING:
+    from actors.config import Config
     from actors.server import Server
 
 
@@ -45,6 +46,10 @@ class Command:
     `columns` are the keys of each of these objects; empty for a command that returns no list. `needs_server`: it makes
     sense only in one that runs. `ends_server`: it returns at once, and the server ends after that. `lasts`: it may take
     as long as it takes. `goes_on`: it returns a generator of objects, and ends when nobody wants more of them.
+
+    `alone(config)` is what is done instead while no server runs; None: the same, on one that is not started.
+    `findings`: it returns an object with a list of objects, `findings`, and one of texts, `lines`; a finding whose
+    `state` is "error" makes it fail.
     """
 
     name: str
@@ -56,6 +61,8 @@ class Command:
     ends_server: bool
     lasts: bool
     goes_on: bool
+    alone: Callable[[Config], Any] | None
+    findings: bool
 
 
 COMMANDS: dict[str, Command] = {}
@@ -69,12 +76,16 @@ def command(
     ends_server: bool = False,
     lasts: bool = False,
     goes_on: bool = False,
+    alone: Callable[[Config], Any] | None = None,
+    findings: bool = False,
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Declares the function below it as the command `name`, with its docstring for help."""
 
     def declare(do: Callable[..., Any]) -> Callable[..., Any]:
         help = inspect.getdoc(do) or ""
-        COMMANDS[name] = Command(name, do, help, parameters, columns, needs_server, ends_server, lasts, goes_on)
+        COMMANDS[name] = Command(
+            name, do, help, parameters, columns, needs_server, ends_server, lasts, goes_on, alone, findings
+        )
         return do
 
     return declare

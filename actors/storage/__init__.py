@@ -1,13 +1,20 @@
 """Where an actor's state sleeps: four shapes, each over memory or a database."""
 
-from sqlalchemy import make_url
-from sqlalchemy.exc import ArgumentError
+from collections.abc import Generator
+from contextlib import closing
+from pathlib import Path
 
-from actors.storage import sqlite
-from actors.storage.errors import StorageClosed, StorageError, public
+from sqlalchemy import URL, make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError
+
+from actors.storage import schema, sqlite
+from actors.storage.engine import Engine
+from actors.storage.errors import StorageClosed, StorageError, public, reason
 from actors.storage.memory import MemoryStorage
+from actors.storage.schema import State as SchemaState
 from actors.storage.shapes import Archive, Blobs, Document, Entry, Map, Page, Record, Storage
 from actors.storage.sql import SqlStorage
+from actors.storage.thread import aside
 
 __all__ = [
     "Archive",
@@ -17,9 +24,11 @@ __all__ = [
     "Map",
     "Page",
     "Record",
+    "SchemaState",
     "Storage",
     "StorageClosed",
     "StorageError",
+    "examine",
     "open_storage",
     "public",
 ]
@@ -33,15 +42,39 @@ def open_storage(url: str) -> Storage:
     """
     if url == "memory:":
         return MemoryStorage()
+    return SqlStorage(*_engine(url))
+
+
+def examine(url: str) -> SchemaState:
+    """How the tables at this URL are, which are only looked at. StorageError, with the reason, if they cannot be."""
+    if url == "memory:":
+        return "current"
+    engine, parsed = _engine(url)
+    if engine is sqlite and not Path(parsed.database or "").exists():
+        return "none"
+    (state,) = aside(_look(engine, parsed))
+    return state
+
+
+def _look(engine: Engine, url: URL) -> Generator[SchemaState, None, None]:
+    try:
+        with closing(engine.snapshot(url)) as snapshot:
+            yield schema.state(snapshot)
+    except DBAPIError as error:
+        raise StorageError(f"cannot read {public(url)}: {reason(error)}") from error
+
+
+def _engine(url: str) -> tuple[Engine, URL]:
+    """What is at this URL, by the module that speaks to it. Raises StorageError."""
     try:
         parsed = make_url(url)
     except (ArgumentError, ValueError):
         # Its text would quote the URL, which may hold a password.
         raise StorageError("not a storage URL") from None
     if parsed.drivername == "sqlite" and parsed.database not in {None, "", ":memory:"}:
-        return SqlStorage(sqlite, parsed)
+        return sqlite, parsed
     if parsed.drivername == "postgresql":
         from actors.storage import postgres  # noqa: PLC0415 - 9 MB of memory that a server with SQLite can do without
 
-        return SqlStorage(postgres, parsed)
+        return postgres, parsed
     raise StorageError(f"cannot open {public(url)}: need memory:, sqlite:///PATH or postgresql://USER@HOST/NAME")

@@ -228,6 +228,60 @@ def test_a_second_server_does_not_start(busy: Parleyctl) -> None:
     assert busy.json("status")["pid"] != second.pid
 
 
+# -- check
+
+NOWHERE = ("--set", "listen.c2s=[]", "--set", 'listen.c2s_tls=["127.0.0.1:0"]')
+
+
+def test_a_machine_is_checked_without_a_server(idle: Parleyctl) -> None:
+    report = idle.json(*NOWHERE, "check")
+    assert report["findings"][0] == {"what": "server", "state": "ok", "text": "not running"}
+    assert report["lines"] == []
+    assert list(idle.folder.iterdir()) == []
+
+
+def test_a_server_with_its_storage_in_memory_is_checked_too(idle: Parleyctl) -> None:
+    assert "storage memory:" in idle.says(*NOWHERE, "--set", 'storage.url="memory:"', "check")
+
+
+def test_an_error_that_is_found_is_status_1(idle: Parleyctl) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        result = idle("--set", f'listen.c2s_tls=["127.0.0.1:{other.getsockname()[1]}"]', "check")
+    assert (result.exit_code, result.stderr) == (1, "")
+    assert re.search("listen.c2s_tls 127.0.0.1:[0-9]+ +error +something listens there already", result.stdout)
+
+
+def test_a_server_that_runs_checks_itself(busy: Parleyctl) -> None:
+    findings = {finding["what"]: finding for finding in busy.json("check")["findings"]}
+    status = busy.json("status")
+    assert findings["server"]["text"] == f"running, process {status['pid']}"
+    assert findings["configuration"]["text"] == "valid, and in force"
+    (place,) = status["listeners"]["c2s"]
+    assert findings[f"listen.c2s {place}"]["state"] == "ok"
+    assert findings[f"storage sqlite:///{busy.folder}/parley.sqlite"]["state"] == "ok"
+
+
+def test_the_lines_for_the_zone_stand_below_the_findings_as_they_are(idle: Parleyctl) -> None:
+    line = f"_xmpp-client._tcp.{'a' * 60}.example. 3600 IN SRV 0 5 5222 {'a' * 60}.example."
+    report = {"findings": [{"what": "DNS", "state": "warning", "text": "missing"}], "lines": [line, "; so it is"]}
+
+    def serve(listening: socket.socket) -> None:
+        conn, _ = listening.accept()
+        with conn, conn.makefile("rwb") as file:
+            assert json.loads(file.readline()) == {"command": "check", "arguments": {}}
+            file.write(json.dumps({"result": report}).encode() + b"\n")
+
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind(str(idle.folder / "control.sock"))
+        listening.listen()
+        server = threading.Thread(target=serve, args=(listening,))
+        server.start()
+        told = idle.says("check").splitlines()
+        server.join()
+    assert [cells.split() for cells in told[:2]] == [["what", "state", "text"], ["DNS", "warning", "missing"]]
+    assert told[2:] == ["", line, "; so it is"]
+
+
 # -- as a command
 
 
