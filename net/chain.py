@@ -16,15 +16,16 @@ from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
-Link = Literal["complete", "self-signed", "broken", "unknown"]
+Link = Literal["complete", "self-signed", "private", "broken", "unknown"]
 
 
 class Chain(NamedTuple):
     """A server's certificate, the first in its file, and how the others lead from it to an authority.
 
     `key`: its kind, as "RSA" or "EC", and `bits` its size; `signature`: the hash it is signed with, "" for a signature
-    without one (Ed25519). `link`: "complete" when the last in the file is an authority, or signed by one that is
-    trusted; "broken" when one of them is not signed by the next; "unknown" when nobody knows who has signed the last.
+    without one (Ed25519). `link`: "complete" when the last in the file is a trusted authority or signed by one;
+    "private" when it is an authority that is not trusted, "unknown" when nobody knows who has signed it; "broken" when
+    one of them is not signed by the next.
     """
 
     not_before: datetime
@@ -79,9 +80,11 @@ def _link(chain: Sequence[x509.Certificate], trusted: Sequence[x509.Certificate]
     if not all(_signed_by(one, other) for one, other in pairwise(chain)):
         return "broken"
     last = chain[-1]
-    if _signed_by(last, last):
-        return "self-signed" if len(chain) == 1 else "complete"
-    return "complete" if any(_signed_by(last, authority) for authority in trusted) else "unknown"
+    if any(last == authority or _signed_by(last, authority) for authority in trusted):
+        return "complete"
+    if not _signed_by(last, last):
+        return "unknown"
+    return "self-signed" if len(chain) == 1 else "private"
 
 
 def _signed_by(certificate: x509.Certificate, other: x509.Certificate) -> bool:

@@ -88,6 +88,9 @@ def _trust(what: str, certificate: Certificate, chain: Chain) -> Iterator[Findin
     match chain.link:
         case "self-signed":
             yield Finding(what, "warning", f"{certificate.file} is self-signed: {CLIENTS_ASK}")
+        case "private":
+            text = f"{certificate.file} leads to an authority that this machine does not trust: do all clients know it?"
+            yield Finding(what, "warning", text)
         case "broken":
             text = f"{certificate.file}: a certificate in it is not signed by the next: put them in order, own first"
             yield Finding(what, "error", text)

@@ -50,11 +50,13 @@ def test_a_chain_leads_to_an_authority(tmp_path: Path, root: Authority) -> None:
         return Chain.read(written(tmp_path, *certificates), trusted).link
 
     assert link(leaf, between.certificate, trusted=(root.certificate,)) == "complete"
-    assert link(leaf, between.certificate, root.certificate) == "complete"
+    assert link(leaf, between.certificate, root.certificate, trusted=(root.certificate,)) == "complete"
+    assert link(leaf, between.certificate, root.certificate) == "private"
     assert link(leaf, trusted=(root.certificate,)) == "unknown"
     assert link(leaf, between.certificate) == "unknown"
     assert link(leaf, root.certificate, between.certificate) == "broken"
     assert link(root.certificate) == "self-signed"
+    assert link(root.certificate, trusted=(root.certificate,)) == "complete"
 
 
 def test_an_authority_of_the_same_name_is_another(tmp_path: Path, root: Authority) -> None:

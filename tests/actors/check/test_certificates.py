@@ -103,6 +103,7 @@ def test_a_signature_has_to_be_strong(signature: str, state: str) -> None:
     [
         ("self-signed", "warning", "is self-signed"),
         ("unknown", "warning", "put the intermediate certificates into the file"),
+        ("private", "warning", "do all clients know it?"),
         ("broken", "error", "put them in order"),
     ],
 )
