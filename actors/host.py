@@ -12,6 +12,7 @@ from actors.errands import Errands
 from actors.guests import GuestStorage
 from actors.hooks import Aside, Feature, Hooks
 from actors.mailbox import Inbound
+from actors.notices import Notices
 from actors.roster import RosterStore
 from actors.storage import Storage, StorageError
 from net.xmpp.errors import StanzaError
@@ -51,6 +52,7 @@ class Domain:
         self.accounts = Accounts(self.jid, storage, iterations=config.sasl.iterations)
         self.storage = GuestStorage(storage, self.accounts.guests)
         self.rosters = RosterStore(self.storage)
+        self.notices = Notices(self.jid, self.storage)
         self._features = features
         self.configure(config)
         self.host = Host(self).actor_inbox

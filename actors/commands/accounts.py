@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from actors.accounts import AccountExists, NoSuchAccount, PasswordRefused
-from actors.commands.asking import ask, served, user_of
+from actors.commands.asking import ask, served, sessions_of, user_of
 from actors.commands.declaration import CommandError, Parameter, command
 from actors.commands.parameters import ACCOUNT, domain
+from actors.commands.results import utc
 from actors.mailbox import Disabled, Remove
+from actors.xeps.last_activity import last_seen
 from net.xmpp.jid import JID
 
 if TYPE_CHECKING:
@@ -27,6 +29,24 @@ def account_add(server: Server, jid: JID, password: str) -> str:
     except PasswordRefused as error:
         raise CommandError(str(error)) from None
     return f"{jid} added"
+
+
+@command("account show", ACCOUNT, needs_server=False)
+def account_show(server: Server, jid: JID) -> dict[str, Any]:
+    """Show an account: when it was made, when its owner was last there (now, with a session), why it is disabled."""
+    domain = served(server, jid)
+    created = domain.accounts.created(jid)
+    if created is None:
+        raise CommandError(f"there is no account {jid}", "item-not-found")
+    sessions, seen = sessions_of(server, jid), last_seen(domain.storage).get(jid)
+    last = server.router.clock.now() if sessions else seen.when if seen is not None else None
+    return {
+        "jid": jid,
+        "created": utc(created),
+        "last_seen": utc(last) if last is not None else None,
+        "sessions": len(sessions),
+        "disabled": domain.accounts.disabled(jid),
+    }
 
 
 @command("account remove", ACCOUNT, needs_server=False)

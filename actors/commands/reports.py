@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -10,6 +9,7 @@ import msgspec
 from actors.commands.asking import served
 from actors.commands.declaration import CommandError, Parameter, command
 from actors.commands.parameters import domain
+from actors.commands.results import utc
 from actors.reports import Reports
 from net.xmpp.jid import JID
 
@@ -28,7 +28,7 @@ def report_list(server: Server, domain: JID | None) -> list[dict[str, Any]]:
     return [
         {
             "id": kept.id,
-            "time": datetime.fromtimestamp(kept.when, UTC).isoformat(timespec="seconds"),
+            "time": utc(kept.when),
             "reported": kept.reported,
             **msgspec.to_builtins(kept.report),
         }

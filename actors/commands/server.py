@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +11,7 @@ from actors import logs
 from actors.commands.asking import served
 from actors.commands.declaration import CommandError, Parameter, command
 from actors.commands.parameters import log_level, traceable_jid
+from actors.commands.results import utc
 from actors.reload import CannotReload
 from actors.trace import trace as stanzas
 from actors.version import VERSION
@@ -28,7 +28,7 @@ def status(server: Server) -> dict[str, Any]:
     return {
         "version": VERSION,
         "pid": os.getpid(),
-        "started": datetime.fromtimestamp(server.started, UTC).isoformat(timespec="seconds"),
+        "started": utc(server.started),
         "uptime_seconds": int(server.router.clock.now() - server.started),
         "memory_bytes": _memory(),
         "domains": [served.name for served in server.router.domains],

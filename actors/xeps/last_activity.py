@@ -9,7 +9,7 @@ import msgspec
 
 from actors.hooks import XEP, Feature, asks, inbound, unavailable, unbound
 from actors.host import Domain, Host
-from actors.storage import Record, StorageError
+from actors.storage import Record, Storage, StorageError
 from actors.user import Resource, User
 from net.xmpp.errors import StanzaError
 from net.xmpp.jid import JID
@@ -32,6 +32,11 @@ class Seen(msgspec.Struct, frozen=True):
     status: str
 
 
+def last_seen(storage: Storage) -> Record[Seen]:
+    """When each user logged out last."""
+    return storage.store("last", Record, of=Seen)
+
+
 class LastActivity(Feature):
     """Tells contacts since when a user has been away. The state in a User is the status that was said last."""
 
@@ -42,7 +47,7 @@ class LastActivity(Feature):
 
     def __init__(self, domain: Domain, options: Any) -> None:
         super().__init__(domain, options)
-        self._seen = domain.storage.store("last", Record, of=Seen)
+        self._seen = last_seen(domain.storage)
 
     @unavailable
     def note_status(self, user: User, presence: Stanza) -> None:

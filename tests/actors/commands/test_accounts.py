@@ -64,6 +64,26 @@ def test_accounts_of_what_is_no_domain_here_are_not_listed(domain: str) -> None:
         do(World(), "account list", domain=domain)
 
 
+def test_an_account_is_shown_with_when_its_owner_was_last_there() -> None:
+    world = World("romeo")
+    new = {"jid": "romeo@localhost", "created": "2027-01-15T08:00:00+00:00", "sessions": 0, "disabled": None}
+    assert do(world, "account show", jid="Romeo@localhost") == {**new, "last_seen": None}
+    romeo = world.connect("romeo")
+    world.clock.advance(60)
+    there = {**new, "last_seen": "2027-01-15T08:01:00+00:00"}
+    assert do(world, "account show", jid="romeo@localhost") == {**there, "sessions": 1}
+    romeo.says("</stream:stream>")
+    world.clock.advance(60)
+    assert do(world, "account show", jid="romeo@localhost") == there
+    do(world, "account disable", jid="romeo@localhost", reason="spam")
+    assert do(world, "account show", jid="romeo@localhost") == {**there, "disabled": "spam"}
+
+
+def test_nobody_is_not_shown() -> None:
+    with pytest.raises(CommandError, match="there is no account romeo@localhost"):
+        do(World(), "account show", jid="romeo@localhost")
+
+
 def test_a_new_password_replaces_the_old_one_and_sessions_go_on() -> None:
     world = World("romeo")
     romeo = world.connect("romeo")
