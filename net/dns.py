@@ -26,19 +26,19 @@ class Service(NamedTuple):
 
 
 class Resolver:
-    """Asks the name servers of this machine, or `servers` (address and port): all it is asked within `seconds`.
+    """Asks the name servers of this machine, or `servers` (address and port), for `seconds` from the first question on.
 
     Names are A-labels. What does not exist is an empty answer. Raises CannotAsk.
     """
 
     def __init__(self, servers: Sequence[tuple[str, int]] = (), *, seconds: float = 5.0) -> None:
         self._servers = servers
-        self._deadline = time.monotonic() + seconds
+        self._seconds = seconds
 
     def services(self, name: str) -> list[Service]:
         """The SRV records of "_service._proto.domain", those to try first at the beginning."""
         found = (
-            Service(record.priority, record.weight, record.port, record.target.to_text(omit_final_dot=True).strip("."))
+            Service(record.priority, record.weight, record.port, record.target.to_text(omit_final_dot=True).rstrip("."))
             for record in self._ask(name, "SRV")
         )
         return sorted(found, key=lambda service: (service.priority, -service.weight))
@@ -46,6 +46,10 @@ class Resolver:
     def addresses(self, host: str) -> list[str]:
         """The IPv6 addresses of a host, then those of IPv4."""
         return [record.address for kind in ("AAAA", "A") for record in self._ask(host, kind)]
+
+    @cached_property
+    def _deadline(self) -> float:
+        return time.monotonic() + self._seconds
 
     @cached_property
     def _resolver(self) -> dns.resolver.Resolver:

@@ -50,8 +50,11 @@ def examine(url: str) -> SchemaState:
     if url == "memory:":
         return "current"
     engine, parsed = _engine(url)
-    if engine is sqlite and not Path(parsed.database or "").exists():
-        return "none"
+    if engine is sqlite:
+        path = Path(parsed.database or "")
+        with sqlite.opening(path):
+            if not path.exists():
+                return "none"
     (state,) = aside(_look(engine, parsed))
     return state
 

@@ -168,9 +168,24 @@ def test_what_others_wrote_does_not_command_the_terminal(idle: Parleyctl) -> Non
     assert idle.file["printable"]("Jülïet\x9b2J\n\u202e\x1b\r") == "Jülïet\\u009b2J\n\\u202e\\u001b\\u000d"
 
 
-@pytest.mark.parametrize("path", ["", "account", "account add", "session list", "stop"])
+@pytest.mark.parametrize("path", ["", "account", "account add", "check", "motd", "roster", "session list", "stop"])
 def test_every_level_has_help(idle: Parleyctl, path: str) -> None:
     assert "Usage: parleyctl" in idle.says(*path.split(), "--help")
+
+
+@pytest.mark.parametrize("kind", ["motd", "welcome"])
+def test_notices_are_administered_without_a_server(idle: Parleyctl, kind: str) -> None:
+    assert idle.says(kind, "set", "localhost", "Come tomorrow!").startswith("set")
+    (row,) = idle.json(kind, "show")
+    assert (row["domain"], row["text"]) == ("localhost", "Come tomorrow!")
+    assert idle.says(kind, "delete", "localhost") == "deleted\n"
+    assert idle.json(kind, "show", "localhost") == []
+
+
+def test_the_roster_of_a_new_account_is_shown_without_a_server(idle: Parleyctl) -> None:
+    idle.says("account", "add", "romeo@localhost", "--password", "x")
+    assert idle.json("roster", "show", "romeo@localhost") == []
+    assert idle.complains("roster", "show", "juliet@localhost") == "there is no account juliet@localhost"
 
 
 # -- with a server

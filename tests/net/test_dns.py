@@ -50,6 +50,13 @@ def test_a_name_server_that_fails_is_told_of_in_one_line() -> None:
         Resolver([server.place]).services("_xmpp-client._tcp.example.org")
 
 
+def test_the_time_begins_with_the_first_question() -> None:
+    with NameServer(*ZONE) as server:
+        resolver = Resolver([server.place], seconds=0.2)
+        time.sleep(0.3)
+        assert resolver.addresses("xmpp.example.org")
+
+
 def test_all_questions_together_wait_no_longer_than_they_may() -> None:
     with NameServer(silent=True) as server:
         resolver = Resolver([server.place], seconds=0.2)
