@@ -14,7 +14,7 @@ SOON = timedelta(days=30), 3
 URGENT = timedelta(days=14), 6
 
 # What clients of today refuse, or may not know (RFC 9325 §4.2 and §4.3, CA/Browser Forum).
-LEAST_BITS = {"RSA": 2048, "EC": 224}
+LEAST_BITS = {"RSA": 2048, "EC": 256}
 WEAK_HASHES = ("md5", "sha1")
 
 

@@ -33,14 +33,10 @@ COLUMNS = ("domain", "since", "text")
 def announce(server: Server, domain: JID, text: str) -> str:
     """Tell something to all users of a domain who are online now."""
     message = headline(served(server, domain).jid, text)
-    audience = _available(server, domain)
+    audience = [row["full_jid"] for row in session_list(server, domain) if row["available"]]
     for full_jid in audience:
         server.router.route(message.addressed(full_jid))
     return f"told in {len(audience)} sessions"
-
-
-def _available(server: Server, domain: JID) -> list[JID]:
-    return [row["full_jid"] for row in session_list(server, domain) if row["available"]]
 
 
 # -- the message of the day
@@ -54,7 +50,8 @@ def motd_set(server: Server, domain: JID, text: str) -> str:
     """
     motd = _heard(server, domain).set("motd", text, server.router.clock.now())
     message = headline(domain, text, motd.id)
-    users = dict.fromkeys(full_jid.bare for full_jid in _available(server, domain))
+    sessions = (row for row in session_list(server, domain) if row["available"] and row["priority"] >= 0)
+    users = dict.fromkeys(row["full_jid"].bare for row in sessions)
     for user in users:
         server.router.route(message.addressed(user))
     return f"set, and told to {len(users)} users"

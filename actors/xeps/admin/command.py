@@ -15,7 +15,7 @@ from net.xmpp.errors import StanzaError
 from net.xmpp.forms import Field, Form, Submission
 from net.xmpp.jid import JID
 
-log = logging.getLogger("actors.xeps.admin")
+log = logging.getLogger(__name__)
 
 ADMIN = "http://jabber.org/protocol/admin"
 

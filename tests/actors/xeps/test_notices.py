@@ -67,7 +67,7 @@ def test_who_is_there_is_told_at_once_in_every_client_and_not_again(world: World
 def test_who_takes_no_messages_is_told_when_they_do(world: World, presence: str) -> None:
     romeo = world.connect("romeo")
     romeo.says(presence)
-    do(world, "motd set", domain="localhost", text="Tomorrow!")
+    assert do(world, "motd set", domain="localhost", text="Tomorrow!") == "set, and told to 0 users"
     assert texts(romeo) == []
     assert texts(romeo.says("<presence/>")) == ["Tomorrow!"]
 
