@@ -80,7 +80,7 @@ def _link(chain: Sequence[x509.Certificate], trusted: Sequence[x509.Certificate]
     if not all(_signed_by(one, other) for one, other in pairwise(chain)):
         return "broken"
     last = chain[-1]
-    if any(last == authority or _signed_by(last, authority) for authority in trusted):
+    if any(_signed_by(last, authority) for authority in trusted):
         return "complete"
     if not _signed_by(last, last):
         return "unknown"

@@ -94,12 +94,12 @@ def test_a_deleted_one_is_told_to_nobody(world: World) -> None:
 
 
 def test_a_user_cannot_make_others_believe_they_have_been_told(world: World) -> None:
-    juliet = comes(world, "juliet")
-    do(world, "motd set", domain="localhost", text="Tomorrow!")
-    (message,) = (node for node in juliet.hears() if node.tag == "{jabber:client}message")
-    romeo = world.connect("romeo")
-    juliet.says(f"<message to='romeo@localhost' type='headline' id='{message.get('id')}'><body>x</body></message>")
-    assert texts(romeo.says("<presence/>")) == ["Tomorrow!"]
+    romeo, juliet = comes(world, "romeo"), comes(world, "juliet")
+    motd = world.domain.notices.set("motd", "Tomorrow!", world.clock.now())
+    juliet.says(f"<message to='romeo@localhost' type='headline' id='{motd.id}'><body>x</body></message>")
+    assert texts(romeo) == ["x"]
+    leaves(romeo)
+    assert texts(comes(world, "romeo")) == ["Tomorrow!"]
 
 
 def test_a_guest_is_told_too() -> None:
