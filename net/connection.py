@@ -1,7 +1,7 @@
 """The TCP and TLS transport: reading, a bounded outbox, writing in batches.
 
 At rest a connection is this object, a socket and a watcher: it borrows a greenlet while its socket is readable, and
-its stream lets the parser go when nothing has come for a while. What is sent during one round of the event loop goes
+its stream a parser while an element is half read. What is sent during one round of the event loop goes
 out in one write.
 
 The four verbs of a transport, and a fifth that goes with the pause: `send`, `restart`, `secure`, `close`, `proceed`.
@@ -43,9 +43,6 @@ CONGESTION_PAUSE = 0.02
 
 # After the last byte went out, the peer gets so many seconds to close its side (RFC 6120 §4.4).
 LINGER = 5.0
-
-# A parser is let go when nothing has come for one to two times as many seconds.
-REST = 1.0
 
 WOULD_BLOCK = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
 
@@ -276,7 +273,6 @@ class Connection:
             self._ended = True
             self.close()
             return
-        _awake.touch(self)
         events = self._stream.feed(bytes(_view[:count]))
         self._tell(events)
         self._unpaid_bytes += count
@@ -309,10 +305,6 @@ class Connection:
             self._reading.start(self._readable)
             if isinstance(self._sock, TLSSocket) and self._sock.pending():
                 self._readable()
-
-    def rest(self) -> None:
-        """Lets the parser go if nothing is half read."""
-        self._stream.rest()
 
     # -- TLS
 
@@ -443,7 +435,6 @@ class Connection:
         self._outbox.clear()
         self.waiting = 0
         self._stream.stop()
-        _awake.forget(self)
         self.receiver.tell(Disconnected(reason))
 
     def _deadline(self, seconds: float, reason: str) -> None:
@@ -470,32 +461,3 @@ def _timer(seconds: float, do: Callable[..., None], *args: Any) -> Any:
     timer = get_hub().loop.timer(seconds)
     timer.start(do, *args)
     return timer
-
-
-class _Awake:
-    """Connections that hold a parser. Those that have been silent for a whole round are put to rest."""
-
-    def __init__(self) -> None:
-        self._recent: set[Connection] = set()
-        self._silent: set[Connection] = set()
-        self._rounds: Any = None
-
-    def touch(self, connection: Connection) -> None:
-        if connection not in self._recent:
-            self._recent.add(connection)
-            self._silent.discard(connection)
-            if self._rounds is None:
-                self._rounds = _timer(REST, self._round)
-
-    def forget(self, connection: Connection) -> None:
-        self._recent.discard(connection)
-        self._silent.discard(connection)
-
-    def _round(self) -> None:
-        for connection in self._silent:
-            connection.rest()
-        self._silent, self._recent = self._recent, set()
-        self._rounds = _timer(REST, self._round) if self._silent else None
-
-
-_awake = _Awake()

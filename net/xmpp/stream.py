@@ -10,25 +10,20 @@ only if nothing in it was amiss; otherwise the same bytes are read again, carefu
 depend on how bytes are cut into reads.
 
 Memory is bounded before it is used: what has been fed since the last complete element never exceeds the limit in force
-by more than one read. Between elements the parser can be let go (`rest`); it costs 5 to 10 kB, and a new one is made
-when bytes come.
+by more than one read. Between elements a stream has no parser; it borrows one when bytes come.
 """
 
 from __future__ import annotations
 
 from typing import NamedTuple
 
-from lxml import etree
-
 from net.xmpp.errors import StreamError
 from net.xmpp.faults import beginning, refuse_faults
 from net.xmpp.offers import SASL, TLS
 from net.xmpp.prolog import BLANK, after_prolog
+from net.xmpp.readers import Reader, Readers
 from net.xmpp.stanza import KINDS, Malformed, Stanza
-from net.xmpp.xml import CLIENT, STREAM, XML_LANG, Element, escape, parser, plain
-
-# A parser remembers every name and every warning. After so many bytes a busy stream gets a new one.
-MOST_FED = 1 << 18
+from net.xmpp.xml import CLIENT, STREAM, XML_LANG, Element, escape, plain
 
 # A read with more ">" than this goes the fast way even within an element: a step for each would hold up everybody.
 MOST_STEPS = 500
@@ -38,6 +33,11 @@ MOST_STEPS = 500
 FLOWING = frozenset((STREAM, TLS, SASL, "urn:xmpp:sm:3", "urn:xmpp:csi:0"))
 # The parser has much less to do when it does not have to tell the end of every element.
 _OF_INTEREST = (*KINDS, *(f"{{{namespace}}}*" for namespace in (CLIENT, *FLOWING)))
+
+# Of a header it is the start that counts.
+_FOR_HEADERS = Readers("start", "end", "comment", "pi")
+_FOR_ANYTHING = Readers("end", "comment", "pi")
+_FOR_STANZAS = Readers("end", "comment", "pi", tag=_OF_INTEREST)
 
 _CLIENT = f"{{{CLIENT}"
 _OWN_ROOT = f"{{{STREAM}}}stream"
@@ -93,17 +93,15 @@ class Stream:
     __slots__ = (
         "_done",
         "_edge",
-        "_fed",
         "_header",
         "_held",
         "_limits",
         "_names_client",
         "_opened",
-        "_parser",
-        "_root",
+        "_reader",
+        "_readers",
         "_since",
         "_stepwise",
-        "_warnings",
         "paused",
     )
 
@@ -123,10 +121,15 @@ class Stream:
         self._drop()
 
     def _drop(self) -> None:
-        self._parser: etree.XMLPullParser[Element] | None = None
-        self._root: Element | None = None
-        self._fed = self._warnings = 0
+        self._reader: Reader | None = None
+        self._readers = _FOR_HEADERS
         self._names_client = False
+
+    def _rest(self) -> None:
+        """Nothing is half read: the reader goes back."""
+        if self._reader is not None:
+            self._readers.take_back(self._reader)
+            self._drop()
 
     def feed(self, data: bytes) -> list[Event]:
         """What `data` completes. While the stream is paused it is held back, within the limit."""
@@ -157,7 +160,6 @@ class Stream:
         self.paused = False
         if freely:
             self._stepwise = False
-            self.rest()
         return self.feed(b"")
 
     def restart(self) -> list[Event]:
@@ -169,11 +171,6 @@ class Stream:
     def leftover(self) -> bool:
         """Whether the peer has sent anything beyond the element at which the stream paused."""
         return bool(self._held.strip(BLANK))
-
-    def rest(self) -> None:
-        """Lets the parser go if nothing is half read. Costs nothing to call, and nothing is lost by it."""
-        if not self._since:
-            self._drop()
 
     def stop(self) -> None:
         """Nothing is parsed any more, and nothing is kept."""
@@ -212,27 +209,27 @@ class Stream:
 
     def _read_at_once(self, data: bytes, events: list[Event]) -> None:
         """Takes all of it. Raises StreamError if anything is wrong with any of it; the events then do not count."""
-        reader = self._parser or self._wake()
+        reader = self._reader or self._wake()
+        parser = reader.parser
+        reader.fed += len(data)
         last = len(data.rstrip(BLANK)) - 1
         before = len(events)
         # The last byte goes in alone: if it completes an element, then nothing is half read after it.
-        reader.feed(data[:last])
+        parser.feed(data[:last])
         self._take(reader, events)
-        reader.feed(data[last : last + 1])
+        parser.feed(data[last : last + 1])
         whole = self._take(reader, events)
         if not whole:
-            reader.feed(data[last + 1 :])
+            parser.feed(data[last + 1 :])
             if b"\0" in data:
                 raise StreamError("not-well-formed")
-        self._refuse_unknown()
-        if len(reader.feed_error_log) > self._warnings:
-            self._refuse_faults(reader)
-        self._fed += len(data)
+        self._refuse_unknown(reader)
+        if len(parser.feed_error_log) > reader.warnings:
+            _refuse_faults(reader)
         some = len(events) > before
         if whole:
             self._since = 0
-            if self._fed > MOST_FED or self._warnings:
-                self._drop()
+            self._rest()
         else:
             # How much of it is of the element that is half read is not known, if there are others: at least one byte.
             self._since = 1 if some else self._since + len(data)
@@ -241,7 +238,7 @@ class Stream:
             self.stop()
 
     def _read_carefully(self, data: bytes, events: list[Event]) -> None:
-        if not self._opened and self._parser is None:
+        if not self._opened and self._reader is None:
             header = after_prolog(data)
             if header is None:
                 self._held = data.lstrip(BLANK)
@@ -249,7 +246,7 @@ class Stream:
                     raise self._too_large()
                 return
             data = header
-            self._parser = parser("start", "end", "comment", "pi")
+            self._reader = self._readers.blank()
         start = 0
         half = not self._stepwise and self._since > 0
         while start < len(data) and not self.paused and not self._done:
@@ -278,45 +275,38 @@ class Stream:
             piece = piece.lstrip(BLANK)
         if not piece:
             return end
-        reader = self._parser or self._wake()
+        reader = self._reader or self._wake()
+        reader.fed += len(piece)
         self._since += len(piece)
-        self._fed += len(piece)
         if self._since > self._limit:
             raise self._too_large()
         tag = self._edge + piece
         self._edge = b"" if tag.endswith(b">") else beginning(tag)
-        reader.feed(piece)
-        self._refuse_faults(reader, tag)
+        reader.parser.feed(piece)
+        _refuse_faults(reader, tag)
         if not self._opened:
             self._open(reader, events)
-        elif self._take(reader, events):
+            return end
+        whole = self._take(reader, events)
+        self._refuse_unknown(reader)
+        if whole:
             self._since = 0
             self.paused = self._stepwise
-            if self._fed > MOST_FED or self._warnings:
-                self._drop()
+            self._rest()
             if type(events[-1]) is Closed:
                 self.stop()
-        self._refuse_unknown()
         return end
 
-    def _refuse_faults(self, reader: etree.XMLPullParser[Element], tag: bytes = b"") -> None:
-        log = reader.feed_error_log
-        refuse_faults(log[self._warnings :], tag)
-        self._warnings = len(log)
-
-    def _wake(self) -> etree.XMLPullParser[Element]:
-        """A new parser, fed a root with the name and prefixes of the peer's, but without the content namespace."""
-        self._parser = parser("end", "comment", "pi", tag=None if self._stepwise else _OF_INTEREST)
-        self._parser.feed(self._header + b"<iq/>")
-        for _, node in self._parser.read_events():
-            self._root = node.getparent()
-            self._root.remove(node)
-        return self._parser
+    def _wake(self) -> Reader:
+        """A reader within a root that has the name and prefixes of the peer's, but not the content namespace."""
+        self._readers = _FOR_ANYTHING if self._stepwise else _FOR_STANZAS
+        self._reader = self._readers.within(self._header)
+        return self._reader
 
     # -- events
 
-    def _open(self, reader: etree.XMLPullParser[Element], events: list[Event]) -> None:
-        found = [node for _, node in reader.read_events()]
+    def _open(self, reader: Reader, events: list[Event]) -> None:
+        found = [node for _, node in reader.parser.read_events()]
         if not found:
             return
         node = found[0]
@@ -340,30 +330,30 @@ class Stream:
         )
         self._opened = self.paused = True
         self._since = 0
-        self._drop()
+        self._rest()
 
-    def _take(self, reader: etree.XMLPullParser[Element], events: list[Event]) -> bool:
+    def _take(self, reader: Reader, events: list[Event]) -> bool:
         """Takes what the parser has completed; whether any of it was at the level of stanzas, or the stream itself."""
         some = False
-        root = self._root
-        for action, node in reader.read_events():
+        root = reader.root
+        assert root is not None
+        for action, node in reader.parser.read_events():
             if action != "end":
                 raise StreamError("restricted-xml")  # RFC 6120 §11.1: a comment or a processing instruction
             if node.getparent() is root:
-                events.append(self._complete(node))
+                events.append(self._complete(root, node))
                 some = True
             elif node is root:
-                self._refuse_text(root)
+                _refuse_text(root)
+                reader.ended = True
                 events.append(Closed())
                 some = True
             elif node.tag.startswith(_CLIENT):
                 self._names_client = True
         return some
 
-    def _complete(self, node: Element) -> Event:
-        root = self._root
-        assert root is not None
-        self._refuse_text(root)
+    def _complete(self, root: Element, node: Element) -> Event:
+        _refuse_text(root)
         root.remove(node)
         if node.tail is not None:
             if node.tail.strip(" \t\r\n"):
@@ -386,20 +376,27 @@ class Stream:
         except Malformed as malformed:
             return Misaddressed(malformed.stanza, malformed.attribute, malformed.reason)
 
-    def _refuse_unknown(self) -> None:
+    def _refuse_unknown(self, reader: Reader) -> None:
         """Refuses what has begun and would wait for its end unnoticed: a second stream, an element of no interest."""
-        if self._root is None or not len(self._root):
+        if reader.root is None or not len(reader.root):
             return
-        tag = self._root[0].tag
+        tag = reader.root[0].tag
         namespace, _, local = tag.rpartition("}")
         known = self._stepwise or tag in KINDS or namespace == _CLIENT or namespace[1:] in FLOWING
         if tag == _OWN_ROOT or not known:
             raise StreamError("unsupported-stanza-type", f"<{local}/> is no stanza")
 
-    def _refuse_text(self, root: Element) -> None:
-        """Between stanzas there is white space or nothing (RFC 6120 §4.6.1); other text would only pile up."""
-        if root.text is not None and root.text.strip(" \t\r\n"):
-            raise StreamError("bad-format", "text between stanzas")
+
+def _refuse_faults(reader: Reader, tag: bytes = b"") -> None:
+    log = reader.parser.feed_error_log
+    refuse_faults(log[reader.warnings :], tag)
+    reader.warnings = len(log)
+
+
+def _refuse_text(root: Element) -> None:
+    """Between stanzas there is white space or nothing (RFC 6120 §4.6.1); other text would only pile up."""
+    if root.text is not None and root.text.strip(" \t\r\n"):
+        raise StreamError("bad-format", "text between stanzas")
 
 
 def header(*, id: str, from_: str, to: str = "", lang: str = "en", namespace: str = CLIENT) -> bytes:

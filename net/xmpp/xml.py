@@ -1,16 +1,14 @@
-"""The one lxml: a parser that trusts nothing, building, and clean serialising.
+"""The one lxml: building, clean serialising, and parsing what was serialised here.
 
 Inside the server the elements of a stanza that belong to the content namespace ("jabber:client", "jabber:server")
-stand in no namespace, because the parser is fed a root without it. The same value then goes out unchanged on
+stand in no namespace, because a stream's parser is fed a root without it. The same value then goes out unchanged on
 streams of either kind, and never grows `ns0:` prefixes.
 """
 
 from __future__ import annotations
 
-import ctypes
 import re
 import sys
-from collections.abc import Iterable
 from itertools import zip_longest
 from typing import TypeAlias
 from xml.sax.saxutils import escape as _escape
@@ -35,44 +33,6 @@ _QUOTE = {'"': "&quot;", "\t": "&#9;", "\n": "&#10;", "\r": "&#13;"}
 # What no document can carry, not even as a reference (XML 1.0 §2.2), and what has to be written as one.
 _FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 _SPECIAL = re.compile('[&<>"\x00-\x1f\ud800-\udfff\ufffe\uffff]')
-
-# lxml 6 keeps one dictionary of the names in documents for each thread and never drops a name: some 70 bytes for each
-# that a stranger invents, and when it is full no parser of the thread accepts a new one. So with this many names it is
-# left to those who use it, and the next parser begins another. Nodes may move between documents with different
-# dictionaries, as they do between threads. (lxml 7 has one for each parser.)
-MOST_NAMES = 20_000
-_DICTIONARY = "_ParserDictionaryContext"
-
-_thread_state = ctypes.PYFUNCTYPE(ctypes.c_void_p)(("PyThreadState_GetDict", ctypes.pythonapi))
-
-
-def _forget_names() -> None:
-    ctypes.cast(_thread_state(), ctypes.py_object).value.pop(_DICTIONARY, None)
-
-
-_forget_names()  # The first dictionary is never dropped, and looked up by all later ones: it is left as it is now.
-
-
-def parser(*events: str, tag: Iterable[str] | None = None) -> etree.XMLPullParser[Element]:
-    """A pull parser for what strangers send: UTF-8 only, no network. With `tag`, of elements it tells only these.
-
-    It is to be fed from the root element on: then there is no DTD, and no entity but XML's own five. What is wrong with
-    the input stands in its `feed_error_log` and nowhere else: an exception would end the document with whatever
-    dictionary is then in use, and crash the process if that is not its own.
-    """
-    if etree.memory_debugger.dict_size() > MOST_NAMES:
-        _forget_names()
-    return etree.XMLPullParser(
-        events=events,
-        tag=tag,
-        encoding="utf-8",
-        recover=True,
-        resolve_entities="internal",
-        load_dtd=False,
-        no_network=True,
-        huge_tree=False,
-        collect_ids=False,
-    )
 
 
 # What this server wrote may be deeper than what it accepts: it was put into something.

@@ -15,10 +15,10 @@ HEADER = f"<stream:stream to='localhost' version='1.0' xmlns='jabber:client' xml
 LIMITS = Limits(before=10_000, after=20_000)
 
 
-def play(pieces: Iterable[bytes], *, freely: bool = True, rest: bool = False, limits: Limits = LIMITS) -> list[Any]:
+def play(pieces: Iterable[bytes], *, freely: bool = True, limits: Limits = LIMITS) -> list[Any]:
     """What a stream tells that is fed these pieces, the header among them, in a form to compare.
 
-    After each pause it is told to go on; `freely`: as after binding. `rest`: with a rest after each piece.
+    After each pause it is told to go on; `freely`: as after binding.
     """
     stream = Stream(limits)
     heard = []
@@ -27,8 +27,6 @@ def play(pieces: Iterable[bytes], *, freely: bool = True, rest: bool = False, li
         while events:
             heard += map(told, events)
             events = stream.proceed(freely=freely) if stream.paused else []
-        if rest:
-            stream.rest()
     return heard
 
 

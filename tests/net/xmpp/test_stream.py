@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Callable
+from itertools import zip_longest
 from typing import Any
 
 import pytest
@@ -9,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from lxml import etree
 
-from net.xmpp import xml
+from net.xmpp import readers, xml
 from net.xmpp.stanza import Stanza
 from net.xmpp.stream import FOOTER, Closed, Failed, Limits, Misaddressed, Nonza, Opened, Stream, header
 from net.xmpp.xml import STREAM, element, serialise
@@ -81,11 +82,30 @@ def test_events_are_the_same_wherever_the_bytes_are_cut(said: bytes, places: lis
 
 @pytest.mark.parametrize("said", CONVERSATIONS)
 @pytest.mark.parametrize("freely", [True, False])
-def test_a_rest_loses_nothing_wherever_it_is_taken(said: bytes, freely: bool) -> None:
+def test_nothing_is_lost_wherever_a_read_ends(said: bytes, freely: bool) -> None:
     everything = play([HEADER, said], freely=freely)
-    assert play(bytewise(HEADER + said), freely=freely, rest=True) == everything
     for place in range(len(said)):
-        assert play([HEADER, said[:place], said[place:]], freely=freely, rest=True) == everything
+        assert play([HEADER, said[:place], said[place:]], freely=freely) == everything
+
+
+@given(st.lists(st.tuples(st.sampled_from(CONVERSATIONS), PLACES), min_size=2, max_size=4))
+def test_streams_lend_each_other_parsers_and_nothing_else(said: list[tuple[bytes, list[int]]]) -> None:
+    streams = [flowing() for _ in said]
+    heard: list[list[Any]] = [[] for _ in said]
+    for pieces in zip_longest(*(cut(data, places) for data, places in said), fillvalue=b""):
+        for number, piece in enumerate(pieces):
+            heard[number] += map(told, streams[number].feed(piece))
+    assert heard == [after_header(data) for data, _ in said]
+
+
+def test_between_stanzas_a_stream_has_no_parser_and_a_busy_one_makes_no_garbage() -> None:
+    stream = flowing()
+    gc.collect()
+    for _ in range(100):
+        stream.feed(b"<message><body>a</body></message><iq")
+        stream.feed(b"/>")
+    assert stream._reader is None
+    assert gc.collect() < 100
 
 
 @settings(max_examples=400)
@@ -175,7 +195,7 @@ def test_the_prefix_of_the_stream_is_free(prefix: str) -> None:
     opening = f"<{prefix}:stream xmlns='jabber:client' xmlns:{prefix}='{STREAM}'>".encode()
     said = f"<presence/></{prefix}:stream>".encode()
     for pieces in ([opening, said], bytewise(opening + said)):
-        assert play(pieces, rest=True)[1:] == [("stanza", "<presence/>"), ("closed",)]
+        assert play(pieces)[1:] == [("stanza", "<presence/>"), ("closed",)]
 
 
 def test_the_header_of_this_side_is_one_that_this_side_accepts() -> None:
@@ -468,12 +488,11 @@ def test_names_that_peers_invent_are_forgotten() -> None:
         for number, stream in enumerate(streams):
             names = b"".join(b"<n%dx%dx%d a%dx%dx%d=''/>" % ((turn, number, count) * 2) for count in range(600))
             assert [type(event) for event in stream.feed(b"<iq>" + names + b"</iq>")] == [Stanza]
-            stream.rest()
-    assert etree.memory_debugger.dict_size() < 2 * xml.MOST_NAMES
+    assert etree.memory_debugger.dict_size() < 2 * readers.MOST_NAMES
 
 
 def test_streams_and_stanzas_outlive_the_dictionary_of_their_names(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(xml, "MOST_NAMES", 0)  # a new dictionary for each parser
+    monkeypatch.setattr(readers, "MOST_NAMES", 0)  # a new dictionary for each parser
     streams = [flowing() for _ in range(10)]
     stanzas: list[Any] = []
     for number, stream in enumerate(streams):
