@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from typing import TYPE_CHECKING
 
 from net.limits import Rate, Throttle, origin
@@ -26,7 +25,7 @@ class Attempts:
     def __init__(self, limits: Limits) -> None:
         self._addresses = Throttle(Rate(limits.failed_logins_per_address / HOUR, HOUR))
         self._accounts = Throttle(Rate(limits.failed_logins_per_account / HOUR, HOUR))
-        self._familiar: OrderedDict[int, None] = OrderedDict()
+        self._familiar: dict[int, None] = {}  # the longest unused first
 
     def begin(self, peer: str, account: str, now: float) -> bool:
         """Whether the peer ("address:port") may try to be this account, which need not exist."""
@@ -40,9 +39,10 @@ class Attempts:
         address = origin(peer)
         pair = hash((address, account))
         self._addresses.give_back(address)
-        if pair not in self._familiar:
+        if pair in self._familiar:
+            del self._familiar[pair]
+        else:
             self._accounts.give_back(hash(account))
-            self._familiar[pair] = None
-        self._familiar.move_to_end(pair)
-        if len(self._familiar) > MOST_FAMILIAR:
-            self._familiar.popitem(last=False)
+            if len(self._familiar) >= MOST_FAMILIAR:
+                del self._familiar[next(iter(self._familiar))]
+        self._familiar[pair] = None

@@ -27,6 +27,8 @@ LARGEST_REQUEST = 8192
 class Contacts:
     """The contacts of one user. An organ of the User: runs in its mailbox, and waits where something is stored."""
 
+    __slots__ = ("_user",)
+
     def __init__(self, user: User) -> None:
         self._user = user
 

@@ -13,7 +13,7 @@ from net.xmpp.xml import Element, escape
 
 if TYPE_CHECKING:
     from actors.host import Domain
-    from net.connection import Transport
+    from net.transport import Transport
 
 log = logging.getLogger(__name__)
 

@@ -4,7 +4,7 @@ Messages are values: JIDs, stanzas, numbers, and mailboxes as addresses. Actors 
 of them goes on changing.
 
 A Session is also told what the transport hears: the events of `net.xmpp.stream` (`Opened`, `Stanza`, `Nonza`,
-`Misaddressed`, `Closed`, `Failed`), and `Secured` and `Disconnected` of `net.connection`.
+`Misaddressed`, `Closed`, `Failed`), and `Secured` and `Disconnected` of `net.transport`.
 """
 
 from __future__ import annotations

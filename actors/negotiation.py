@@ -12,7 +12,7 @@ from actors.hooks import Stranger
 from actors.login import ABORT, AUTH, RESPONSE, Login
 from actors.mailbox import Bind, BindRefused, Bound, LoginExpired, Unbind
 from actors.storage import StorageError
-from net.connection import Secured, Transport
+from net.transport import Secured, Transport
 from net.xmpp.errors import StanzaError, StreamError
 from net.xmpp.jid import JID, JIDMalformed, prepare_domain, prepare_resource
 from net.xmpp.offers import AFTER_LOGIN, BIND, TLS, Offer, State, features, mechanisms, starttls

@@ -38,6 +38,8 @@ def priority(presence: Stanza) -> int:
 class Presence:
     """The presence of one user's resources. An organ of the User: runs in its mailbox."""
 
+    __slots__ = ("_contacts", "_user")
+
     def __init__(self, user: User, contacts: Contacts) -> None:
         self._user = user
         self._contacts = contacts
@@ -94,7 +96,7 @@ class Presence:
         if was_available:
             self._broadcast(stanza)
         directed = resource.directed
-        resource.presence, resource.priority, resource.directed = None, 0, set()
+        resource.presence, resource.priority, resource.directed = None, 0, {}
         if was_available:
             for handler in user.domain.hooks.unavailable:
                 handler(user, stanza)
@@ -123,11 +125,11 @@ class Presence:
         to = stanza.to
         assert to is not None
         if stanza.type:
-            resource.directed.discard(to)
+            resource.directed.pop(to, None)
         elif to not in resource.directed:
             if len(resource.directed) >= self._user.domain.config.limits.roster:
                 raise StanzaError("resource-constraint", "presence has been directed to too many")
-            resource.directed.add(to)
+            resource.directed[to] = None
         self._user.route(stanza)
 
     # -- from others

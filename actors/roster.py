@@ -27,14 +27,14 @@ MOST_BYTES = 1023  # of a name or of a group's name
 REMEMBERED = 100
 
 
-class RosterItem(msgspec.Struct, frozen=True, omit_defaults=True):
+class RosterItem(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """One contact. `state` is one of `subscription.STATES`. `request` is what came of the contact's while it waits.
 
     An item that is not `listed` is not in the user's roster: all there is of it is somebody's request (§3.1.3).
     `approved`: a request is granted before it comes (§3.4). `version` numbers the change that made the item so.
     """
 
-    state: str = subscription.NONE
+    state: subscription.State = subscription.NONE
     name: str = ""
     groups: tuple[str, ...] = ()
     listed: bool = False

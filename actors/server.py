@@ -22,12 +22,13 @@ from actors.reload import CannotReload, changes, changes_of_certificates, frozen
 from actors.router import Router
 from actors.session import Session
 from actors.storage import StorageError, open_storage, public
-from net.connection import Connection, Pace, Timeouts
+from net.connection import Connection
 from net.control import Claim, Claimed, Control
 from net.greenlets import greenlets
 from net.limits import Crowd, Rate
 from net.listener import Listener
 from net.tls import Identities, Identity, TLSError
+from net.transport import Terms
 from net.xmpp.errors import StreamError
 from net.xmpp.stream import Limits
 
@@ -67,7 +68,7 @@ class Server:
         self.identities: Identities | None = None
         limits = config.limits
         self._crowd = Crowd(most=limits.connections_per_address, most_half_open=limits.half_open_per_address)
-        self._pace = _pace(config)
+        self._terms = _terms(config)
         self.stopping = Event()
         self.started = self.router.clock.now()
         self._control: Control | None = None
@@ -166,7 +167,6 @@ class Server:
             listeners[place].stop()
 
     def _accept(self, sock: socket.socket, peer: str, *, direct_tls: bool) -> None:
-        limits = self.config.limits
         guest = self._crowd.enter(peer)
         if guest is None:
             log.debug("%s: too many connections from there", peer)
@@ -176,9 +176,7 @@ class Server:
         conn = Connection(
             sock,
             peer,
-            limits=Limits(limits.stanza_before_login, limits.stanza),
-            timeouts=Timeouts(limits.write_seconds, limits.outbox),
-            pace=self._pace,
+            terms=self._terms,
             guest=guest,
             identities=self.identities,
         )
@@ -240,7 +238,7 @@ class Server:
         self.router.mailbox = new.limits.mailbox
         self._crowd.most = new.limits.connections_per_address
         self._crowd.most_half_open = new.limits.half_open_per_address
-        self._pace = _pace(new)
+        self._terms = _terms(new)
         for domain in self.router.domains:
             domain.configure(new)
         self.identities.replace(*identities)
@@ -273,8 +271,12 @@ class Server:
         self._release_folder()
 
 
-def _pace(config: Config) -> Pace:
+def _terms(config: Config) -> Terms:
     limits = config.limits
-    return Pace(
-        Rate(limits.bytes_per_second, limits.burst_seconds), Rate(limits.stanzas_per_second, limits.burst_seconds)
+    return Terms(
+        Limits(limits.stanza_before_login, limits.stanza),
+        Rate(limits.bytes_per_second, limits.burst_seconds),
+        Rate(limits.stanzas_per_second, limits.burst_seconds),
+        limits.outbox,
+        limits.write_seconds,
     )

@@ -28,7 +28,7 @@ from actors.mailbox import (
 )
 from actors.negotiation import Negotiation, check
 from actors.presence import priority
-from net.connection import Disconnected
+from net.transport import Disconnected
 from net.xmpp.errors import StanzaError, StreamError
 from net.xmpp.jid import JID
 from net.xmpp.stanza import Stanza

@@ -7,19 +7,30 @@ row by row; everything else in this file only reads them.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Final, Literal, NamedTuple, get_args
 
-NONE = "none"
-NONE_OUT = "none + pending out"
-NONE_IN = "none + pending in"
-NONE_OUT_IN = "none + pending out+in"
-TO = "to"
-TO_IN = "to + pending in"
-FROM = "from"
-FROM_OUT = "from + pending out"
-BOTH = "both"
+NONE: Final = "none"
+NONE_OUT: Final = "none + pending out"
+NONE_IN: Final = "none + pending in"
+NONE_OUT_IN: Final = "none + pending out+in"
+TO: Final = "to"
+TO_IN: Final = "to + pending in"
+FROM: Final = "from"
+FROM_OUT: Final = "from + pending out"
+BOTH: Final = "both"
 
-STATES = (NONE, NONE_OUT, NONE_IN, NONE_OUT_IN, TO, TO_IN, FROM, FROM_OUT, BOTH)
+State = Literal[
+    "none",
+    "none + pending out",
+    "none + pending in",
+    "none + pending out+in",
+    "to",
+    "to + pending in",
+    "from",
+    "from + pending out",
+    "both",
+]
+STATES: tuple[State, ...] = get_args(State)
 
 TYPES = ("subscribe", "unsubscribe", "subscribed", "unsubscribed")
 

@@ -54,7 +54,7 @@ class Resource:
         self.presence: Stanza | None = None
         self.priority = 0
         self.interested = False
-        self.directed: set[JID] = set()
+        self.directed: dict[JID, None] = {}
         self.state: dict[str, Any] = {}
 
     @property

@@ -3,8 +3,6 @@
 At rest a connection is this object, a socket and a watcher: it borrows a greenlet while its socket is readable, and
 its stream a parser while an element is half read. What is sent during one round of the event loop goes
 out in one write.
-
-The four verbs of a transport, and a fifth that goes with the pause: `send`, `restart`, `secure`, `close`, `proceed`.
 """
 
 from __future__ import annotations
@@ -15,15 +13,16 @@ import socket
 import ssl
 from collections.abc import Callable
 from time import monotonic
-from typing import Any, ClassVar, NamedTuple, Protocol
+from typing import Any, ClassVar
 
 from gevent import get_hub
 
 from net.greenlets import greenlets, one_by_one
-from net.limits import FULL, Guest, Rate
+from net.limits import FULL, Guest
 from net.tls import Identities, TLSSocket
+from net.transport import Disconnected, Receiver, Secured, Terms
 from net.xmpp.errors import StreamError
-from net.xmpp.stream import Event, Failed, Limits, Stream
+from net.xmpp.stream import Event, Failed, Stream
 
 log = logging.getLogger(__name__)
 
@@ -47,56 +46,6 @@ LINGER = 5.0
 WOULD_BLOCK = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
 
 
-class Secured(NamedTuple):
-    """TLS is in force; a new stream header is expected."""
-
-
-class Disconnected(NamedTuple):
-    """The connection is gone, whoever ended it; `reason` is for the log. Nothing comes after this."""
-
-    reason: str
-
-
-class Receiver(Protocol):
-    """Whoever hears what the peer says: a Session's mailbox."""
-
-    def tell(self, message: Any) -> None:
-        """Takes an event of the stream, `Secured` or `Disconnected`."""
-
-    @property
-    def congested(self) -> bool:
-        """Whether it has so much to do that nothing more should be read for it now."""
-
-
-class Transport(Protocol):
-    """What a Session holds: TCP, direct TLS, WebSocket, BOSH or a test's wire."""
-
-    peer: str
-    secured: bool
-    end_point: bytes | None
-    certified: tuple[str, ...] | None
-
-    def send(self, data: bytes) -> None: ...
-    def restart(self) -> None: ...
-    def secure(self, domain: str = "") -> None: ...
-    def proceed(self, *, freely: bool = False) -> None: ...
-    def close(self) -> None: ...
-
-
-class Timeouts(NamedTuple):
-    """How long (seconds) a peer may accept no byte, and how many bytes may wait for it."""
-
-    write_seconds: float
-    outbox: int
-
-
-class Pace(NamedTuple):
-    """How fast a peer is read from: bytes and elements. Who sends faster is left waiting by TCP."""
-
-    bytes: Rate
-    elements: Rate
-
-
 class Connection:
     """One accepted socket. `receiver` is set before `start`; every event goes to it.
 
@@ -118,13 +67,12 @@ class Connection:
         "_identities",
         "_lingering",
         "_outbox",
-        "_pace",
         "_pause",
         "_queued",
         "_reading",
         "_sock",
         "_stream",
-        "_timeouts",
+        "_terms",
         "_timer",
         "_unpaid_bytes",
         "_unpaid_elements",
@@ -145,9 +93,7 @@ class Connection:
         sock: socket.socket,
         peer: str,
         *,
-        limits: Limits,
-        timeouts: Timeouts,
-        pace: Pace,
+        terms: Terms,
         guest: Guest | None = None,
         identities: Identities | None,
     ) -> None:
@@ -157,9 +103,8 @@ class Connection:
         self.certified: tuple[str, ...] | None = None
         self.waiting = 0
         self._sock: socket.socket | TLSSocket | None = sock
-        self._stream = Stream(limits)
-        self._timeouts = timeouts
-        self._pace = pace
+        self._stream = Stream(terms.stanza)
+        self._terms = terms
         self._bytes = self._elements = FULL
         self._unpaid_bytes = self._unpaid_elements = 0
         self._guest = guest
@@ -188,9 +133,9 @@ class Connection:
             return
         self._outbox.append(data)
         self.waiting += len(data)
-        if self.waiting > self._timeouts.outbox:
+        if self.waiting > self._terms.outbox:
             self._flush()  # much may have come at once, before there was a chance to write
-            if self.waiting > self._timeouts.outbox:
+            if self.waiting > self._terms.outbox:
                 self._gone(f"{self.waiting} bytes wait for a peer that does not read")
         elif not self._dirty:
             self._dirty = True
@@ -289,11 +234,11 @@ class Connection:
     def _pay(self) -> float:
         """Takes the tokens for what has been read; returns the seconds until more may be."""
         now = monotonic()
-        pace = self._pace
-        self._bytes = pace.bytes.take(self._bytes, self._unpaid_bytes, now)
-        self._elements = pace.elements.take(self._elements, self._unpaid_elements, now)
+        terms = self._terms
+        self._bytes = terms.bytes.take(self._bytes, self._unpaid_bytes, now)
+        self._elements = terms.elements.take(self._elements, self._unpaid_elements, now)
         self._unpaid_bytes = self._unpaid_elements = 0
-        return max(pace.bytes.debt(self._bytes, now), pace.elements.debt(self._elements, now))
+        return max(terms.bytes.debt(self._bytes, now), terms.elements.debt(self._elements, now))
 
     def _tell(self, events: list[Event]) -> None:
         tell = self.receiver.tell
@@ -372,7 +317,7 @@ class Connection:
             self._writing.start(self._write)
         elif not progress or self._closing:
             return  # once closed, a peer that takes a byte now and then gets no more time for it
-        self._deadline(self._timeouts.write_seconds, "the peer takes nothing")
+        self._deadline(self._terms.write_seconds, "the peer takes nothing")
 
     def _written(self) -> None:
         """The outbox is empty: goes on with what waited for that."""

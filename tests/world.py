@@ -20,8 +20,8 @@ from lxml import etree
 
 from actors.server import Server, configure
 from actors.session import Session
-from net.connection import Disconnected, Secured
 from net.greenlets import greenlets
+from net.transport import Disconnected, Secured
 from net.xmpp.errors import StreamError
 from net.xmpp.jid import JID
 from net.xmpp.stream import Event, Failed, Limits, Stream
@@ -80,7 +80,7 @@ def settle() -> None:
 
 
 class Wire:
-    """The in-memory transport: the verbs of `net.connection.Transport`, and the client's end of them.
+    """The in-memory transport: the verbs of `net.transport.Transport`, and the client's end of them.
 
     `end_point`: channel-binding data, as if TLS were in force (with `secured`); `certified` likewise.
     """

@@ -112,7 +112,7 @@ def test_after_a_crash_the_resources_are_as_they_were() -> None:
     assert told(romeo) == told(juliet) == told(second) == []
     after = user(world)
     assert after is not before
-    assert {name: (r.priority, r.interested, r.directed) for name, r in after.resources.items()} == {
+    assert {name: (r.priority, r.interested, set(r.directed)) for name, r in after.resources.items()} == {
         "balcony": (0, True, {"nurse@localhost"}),
         "chamber": (-3, False, set()),
     }

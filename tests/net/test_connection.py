@@ -18,11 +18,12 @@ from gevent.event import Event
 from greenlet import greenlet
 
 from net import connection
-from net.connection import Connection, Disconnected, Pace, Secured, Timeouts
+from net.connection import Connection
 from net.greenlets import greenlets
 from net.limits import Crowd, Rate
 from net.listener import Listener
 from net.tls import Identities, Identity, self_signed
+from net.transport import Disconnected, Secured, Terms
 from net.xmpp.stanza import Stanza
 from net.xmpp.stream import Closed, Failed, Limits, Nonza, Opened
 
@@ -30,7 +31,7 @@ HEADER = b"<stream:stream to='a' xmlns='jabber:client' xmlns:stream='http://ethe
 STARTTLS = b"<starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>"
 PROCEED = b"<proceed xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>"
 MESSAGE = b"<message><body>hello</body></message>"
-UNHURRIED = Pace(Rate(1e9, 9), Rate(1e9, 9))
+UNHURRIED = Rate(1e9, 9)
 RESET = struct.pack("ii", 1, 0)  # SO_LINGER: close with a reset
 
 
@@ -92,16 +93,15 @@ def opening(identities: Identities) -> Iterator[Opening]:
         outbox: int = 1 << 22,
         write_seconds: float = 10,
         limits: tuple[int, int] = (10_000, 1 << 18),
-        pace: Pace = UNHURRIED,
+        bytes: Rate = UNHURRIED,
+        elements: Rate = UNHURRIED,
     ) -> tuple[Connection, Heard, gevent.socket.socket]:
         ours, theirs = tcp_pair() if tcp else socket.socketpair(socket.AF_UNIX, kind)
         ours.setblocking(False)
         conn = Connection(
             ours,
             "peer",
-            limits=Limits(*limits),
-            timeouts=Timeouts(write_seconds, outbox),
-            pace=pace,
+            terms=Terms(Limits(*limits), bytes, elements, outbox, write_seconds),
             identities=identities,
         )
         conn.receiver = heard = Heard()
@@ -696,9 +696,7 @@ def test_a_connection_that_has_ended_leaves_memory(identities: Identities, shaki
         conn = Connection(
             ours,
             "peer",
-            limits=Limits(10_000, 10_000),
-            timeouts=Timeouts(9, 9_000_000),
-            pace=UNHURRIED,
+            terms=Terms(Limits(10_000, 10_000), UNHURRIED, UNHURRIED, 9_000_000, 9),
             identities=identities,
         )
         conn.receiver = heard = Heard()
@@ -721,7 +719,7 @@ def test_a_connection_that_has_ended_leaves_memory(identities: Identities, shaki
 
 
 def test_who_sends_too_many_elements_is_read_more_slowly_and_loses_none(opened: Opening) -> None:
-    _conn, heard, peer = opened(pace=Pace(Rate(1e9, 9), Rate(100, 0.1)))
+    _conn, heard, peer = opened(elements=Rate(100, 0.1))
     begun = time.monotonic()
     peer.sendall(MESSAGE * 40)
     heard.until(Stanza, 40)
@@ -731,7 +729,7 @@ def test_who_sends_too_many_elements_is_read_more_slowly_and_loses_none(opened: 
 
 
 def test_who_sends_too_many_bytes_is_left_waiting_by_tcp(opened: Opening) -> None:
-    _conn, heard, peer = opened(pace=Pace(Rate(200_000, 0.1), Rate(1e9, 9)))
+    _conn, heard, peer = opened(bytes=Rate(200_000, 0.1))
     begun = time.monotonic()
     peer.sendall(MESSAGE * (100_000 // len(MESSAGE)))
     heard.until(Stanza, 100_000 // len(MESSAGE))
@@ -741,7 +739,7 @@ def test_who_sends_too_many_bytes_is_left_waiting_by_tcp(opened: Opening) -> Non
 
 
 def test_a_connection_that_is_made_to_wait_can_be_closed(opened: Opening) -> None:
-    conn, heard, peer = opened(pace=Pace(Rate(1e9, 9), Rate(0.01, 0)))
+    conn, heard, peer = opened(elements=Rate(0.01, 0))
     peer.sendall(MESSAGE * 30)
     heard.until(Stanza, 30)
     conn.send(b"goodbye")
@@ -780,9 +778,7 @@ def test_a_thousand_connections_come_and_go_without_a_trace(identities: Identiti
         conn = Connection(
             sock,
             peer,
-            limits=Limits(10_000, 10_000),
-            timeouts=Timeouts(9, 10_000),
-            pace=UNHURRIED,
+            terms=Terms(Limits(10_000, 10_000), UNHURRIED, UNHURRIED, 10_000, 9),
             identities=identities,
         )
         conn.receiver = heard = Heard()
