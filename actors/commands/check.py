@@ -6,9 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from actors import check
 from actors.commands.declaration import command
-from net.dns import Resolver
 
 if TYPE_CHECKING:
     from actors.config import Config
@@ -17,7 +15,7 @@ if TYPE_CHECKING:
 
 def alone(config: Config) -> dict[str, Any]:
     """What is found where no server runs."""
-    return _told(check.check(config, Resolver()))
+    return _checked(config, None)
 
 
 @command("check", columns=("what", "state", "text"), needs_server=False, alone=alone, findings=True)
@@ -27,9 +25,13 @@ def check_server(server: Server) -> dict[str, Any]:
     Below stand the records that DNS should have, as lines of a zone file. The status is 1 when anything is an error. A
     server that runs is asked. Nothing is changed.
     """
-    return _told(check.check(server.config, Resolver(), server if server.running else None))
+    return _checked(server.config, server if server.running else None)
 
 
-def _told(report: check.Report) -> dict[str, Any]:
-    told: dict[str, Any] = msgspec.to_builtins(report)
+def _checked(config: Config, server: Server | None) -> dict[str, Any]:
+    # 5 MB of memory that a server can do without until somebody asks: dnspython most of all.
+    from actors.check import check  # noqa: PLC0415
+    from net.dns import Resolver  # noqa: PLC0415
+
+    told: dict[str, Any] = msgspec.to_builtins(check(config, Resolver(), server))
     return told
