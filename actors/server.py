@@ -7,6 +7,7 @@ import socket
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
+from time import monotonic
 
 import gevent
 from gevent.event import Event
@@ -37,6 +38,9 @@ log = logging.getLogger(__name__)
 
 # The file name of the admin socket, in the data folder.
 CONTROL = "control.sock"
+
+# Of the time for a stop, so much is kept for what has to be stored, however long clients take.
+FOR_STORAGE = 0.2
 
 
 class CannotStart(Exception):
@@ -258,14 +262,15 @@ class Server:
         """
         self._stop_listening(self._listeners)
         self._listeners = {}
-        with gevent.Timeout(self.config.limits.stop_seconds, False):
+        ends = monotonic() + self.config.limits.stop_seconds
+        with gevent.Timeout(self.config.limits.stop_seconds * (1 - FOR_STORAGE), False):
             for session in list(self.router.sessions):
                 session.tell(Close(StreamError("system-shutdown")))
             while self.router.sessions or Connection.count or not greenlets.idle:
                 gevent.sleep(0.01)
         if self.router.sessions:
             log.warning("%d sessions did not end in time", len(self.router.sessions))
-        self.storage.close()
+        self.storage.close(max(0.0, ends - monotonic()))
         if self._control is not None:
             self._control.stop()
         self._release_folder()

@@ -79,7 +79,7 @@ class MemoryStorage(Storage):
     def restore(self, path: Path) -> None:
         raise StorageError("what is in memory is not to be kept")
 
-    def close(self) -> None:
+    def close(self, seconds: float | None = None) -> None:
         self._closed = True
         for shelf in self._shelves.values():
             shelf.closed = True

@@ -206,6 +206,9 @@ class Storage:
         """
         raise NotImplementedError
 
-    def close(self) -> None:
-        """Finish what was accepted, then close. Closing twice is harmless."""
+    def close(self, seconds: float | None = None) -> None:
+        """Finish what was accepted, then close. Closing twice is harmless.
+
+        What is not done after so many `seconds` is given up; the log says whose changes are lost.
+        """
         raise NotImplementedError

@@ -1,8 +1,10 @@
 """Storage in an SQL database, through one writer or a few: an owner always has the same one."""
 
+import logging
 from collections.abc import Collection, Iterator, Mapping
 from itertools import chain
 from pathlib import Path
+from time import monotonic
 from typing import Any, TypeVar, Unpack
 
 from sqlalchemy import URL, Connection, Select
@@ -17,6 +19,11 @@ from actors.storage.thread import aside
 from actors.storage.writer import Job, Step, Writer
 
 OWNERS_AT_A_TIME = 500
+
+NAMED = 20
+"""Where changes are lost at the end, so many stores and owners are named."""
+
+log = logging.getLogger(__name__)
 
 D = TypeVar("D")
 
@@ -106,9 +113,18 @@ class SqlStorage(Storage):
 
         self._writers[0].alone(work)
 
-    def close(self) -> None:
-        for writer in self._writers:
-            writer.close()
+    def close(self, seconds: float | None = None) -> None:
+        ends = None if seconds is None else monotonic() + seconds
+        left = [
+            job
+            for writer in self._writers
+            for job in writer.close(None if ends is None else max(0.0, ends - monotonic()))
+            if job.changes
+        ]
+        if left:
+            named = sorted({" of ".join(filter(None, (job.store, job.owner))) for job in left})
+            more = f" and {len(named) - NAMED} more" if len(named) > NAMED else ""
+            log.error("%d changes were not stored in time: %s%s", len(left), ", ".join(named[:NAMED]), more)
 
 
 class SqlRecord(Record[D]):

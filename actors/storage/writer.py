@@ -47,6 +47,11 @@ class Job:
         self.owner = owner
         self.done: AsyncResult | None = None
 
+    @property
+    def changes(self) -> bool:
+        """Whether it is to store something, and not only to look."""
+        return not all(step.statement.is_select for step in self.steps)
+
     def failed(self, cause: BaseException | None) -> StorageError:
         error = StorageError(reason(cause), store=self.store, owner=self.owner)
         error.__cause__ = cause
@@ -67,6 +72,7 @@ class Writer:
     def __init__(self, connect: Callable[[], Connection]) -> None:
         self._thread = Thread()
         self._queue: list[Job] = []
+        self._under_way: list[Job] = []
         self._room = Event()
         self._draining: gevent.Greenlet | None = None
         self._closed = False
@@ -107,12 +113,27 @@ class Writer:
         except Exception as error:
             raise StorageError(reason(error)) from error
 
-    def close(self) -> None:
-        """Finish the queue, then close the connection and end the thread."""
+    def close(self, seconds: float | None = None) -> list[Job]:
+        """Finish the queue, then close the connection and end the thread; None: however long that takes.
+
+        Returns the jobs that were not done after so many seconds. Those in the thread by then may still be.
+        """
         if self._closed:
-            return
+            return []
         self._closed = True
         self._room.set()
+        ending = gevent.spawn(self._end)
+        ending.join(seconds)
+        if ending.ready():
+            ending.get()
+            return []
+        dropped, self._queue = self._queue, []
+        for job in dropped:
+            if job.done is not None:
+                job.done.set_exception(StorageClosed())
+        return self._under_way + dropped
+
+    def _end(self) -> None:
         if self._draining is not None:
             self._draining.join()
         self._thread.run(self._connection.close)
@@ -121,6 +142,7 @@ class Writer:
     def _drain(self) -> None:
         while self._queue:
             jobs, self._queue = self._queue, []
+            self._under_way = jobs
             self._room.set()
             for job, outcome in zip(jobs, self._thread.run(self._settle, jobs), strict=True):
                 if not isinstance(outcome, StorageError):
@@ -130,6 +152,7 @@ class Writer:
                     job.done.set_exception(outcome)
                 else:
                     log.error("not stored: %s", outcome)
+        self._under_way = []
         self._draining = None
 
     # From here on: in the thread.

@@ -1,7 +1,8 @@
 """SIGTERM, while clients do what clients do."""
 
 import asyncio
-from contextlib import suppress
+import sqlite3
+from contextlib import closing, suppress
 from pathlib import Path
 
 from tests.e2e.process import Process
@@ -112,3 +113,25 @@ def test_what_was_accepted_before_the_end_is_still_there_afterwards(tmp_path: Pa
         assert ends_in_time(server)
     with Process(tmp_path, sets=SETS) as server:
         run(afterwards())
+
+
+def test_a_database_that_somebody_else_has_locked_holds_nobody_up_and_the_log_says_what_is_lost(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        clients = [await Raw.login(server.ports["c2s_tls"], user) for user in ("alice", "bob")]
+        for client in clients:
+            await client.pings(1)  # now all that has to be read is in memory
+        with closing(sqlite3.connect(tmp_path / "data" / "parley.sqlite", isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            for client in clients:
+                item = "<item jid='carol@localhost'/>"
+                await client.says(f"<iq type='set' id='r'><query xmlns='jabber:iq:roster'>{item}</query></iq>")
+                # Behind it, so that it has come too; and answered without the user, who waits for the database.
+                await client.asks("<message to='@'/>", "<jid-malformed")
+            server.terminate()
+            assert await asyncio.to_thread(ends_in_time, server)
+        assert "2 changes were not stored in time: roster of alice@localhost, roster of bob@localhost" in server.log
+        for client in clients:
+            assert "<iq" not in await client.ends()
+
+    with Process(tmp_path, "alice", "bob", sets=SETS) as server:
+        run(scenario())

@@ -145,3 +145,23 @@ def test_closing_finishes_what_was_accepted_and_refuses_the_rest(
     assert {type(error) for error in refused} == {StorageClosed}
     with closing(sqlite3.connect(path)) as other:
         assert {id for (id,) in other.execute("SELECT id FROM entry")} == accepted
+
+
+def test_closing_gives_up_in_time_what_another_process_does_not_let_happen(
+    sqlite: Storage, path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    vcards = sqlite.store("vcard", Record)
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        under_way = gevent.spawn(vcards.put, ALICE, "secret")
+        gevent.sleep(0.01)
+        queued = gevent.spawn(vcards.put, BOB, "secret")
+        looking = gevent.spawn(vcards.get, BOB)
+        gevent.sleep(0)
+        with gevent.Timeout(1):
+            sqlite.close(0.1)
+            gevent.joinall([queued, looking])
+    assert isinstance(queued.exception, StorageClosed)
+    assert isinstance(looking.exception, StorageClosed)
+    assert caplog.messages == [f"2 changes were not stored in time: vcard of {ALICE}, vcard of {BOB}"]
+    under_way.get()  # the lock is gone, and it was in the thread already
