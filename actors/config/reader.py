@@ -113,7 +113,7 @@ class Reader:
         try:
             return msgspec.convert(None if absent else value, kind, dec_hook=_custom)
         except msgspec.ValidationError:
-            raise self.error(key, value, _expected(info)) from None
+            raise self.error(key, value, expected(info)) from None
 
     def _unknown(self, key: Key, remedy: str) -> ConfigError:
         if key[0] == "hosts" and remedy.startswith("known"):
@@ -158,7 +158,8 @@ def nearest(name: str, known: Iterable[str], parent: Key = ()) -> str:
     return f"did you mean {_dotted((*parent, *close))}?" if close else f"known here: {', '.join(known) or 'nothing'}"
 
 
-def _expected(info: inspect.Type) -> str:
+def expected(info: inspect.Type) -> str:
+    """What a value of this type has to be, for people: "a whole number from 1 to 100"."""
     match info:
         case inspect.IntType(ge=least, le=most):
             return "a whole number" + _between(least, most)
@@ -171,11 +172,11 @@ def _expected(info: inspect.Type) -> str:
         case inspect.LiteralType(values=values):
             return "one of " + ", ".join(json.dumps(value) for value in values)
         case inspect.VarTupleType(item_type=item, min_length=least):
-            return f"a list{f' of at least {least}' if least else ''}, each {_expected(item)}"
+            return f"a list{f' of at least {least}' if least else ''}, each {expected(item)}"
         case inspect.CustomType(cls=cls):
             return WRITTEN.get(cls, "a path")
         case inspect.UnionType(types=types):
-            return " or ".join(_expected(one) for one in types)
+            return " or ".join(expected(one) for one in types)
         case inspect.NoneType():
             return '"" for none'
         case _:
