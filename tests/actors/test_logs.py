@@ -1,14 +1,27 @@
+import ast
+import base64
 import json
 import logging
 import sys
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import pytest
 
 from actors import logs
 from actors.actor import Actor, told
+from actors.commands import CommandError, run
+from actors.config import PROJECT
+from actors.host import Host
 from actors.logs import ALIKE_SECONDS, JSON, MOST_ALIKE, Repeats, Text
+from actors.mailbox import Inbound, Outbound
+from actors.session import Session
+from actors.storage import StorageError
+from actors.storage.memory import MemoryArchive, MemoryMap, MemoryRecord
+from actors.user import User
+from net.xmpp.stanza import Stanza
+from tests.scram import Scram
 from tests.world import World, settle
 
 
@@ -107,6 +120,122 @@ def test_a_log_for_debugging_holds_no_secret_and_nothing_that_was_said(text: lis
     assert "logged in as romeo" in everything
     for secret in ("my-own-words", "wrong-word", "d3Jvbmctd29yZA", "AHJvbWVv", "\0romeo"):
         assert secret not in everything
+
+
+SECRETS = ("Right-0ne", "Wr0ng-0ne", "Br4nd-new", "Th3-4dmins")
+
+
+def test_a_log_for_debugging_holds_no_password_however_it_was_said(text: list[str], objects: list[str]) -> None:
+    right, wrong, new, admins = SECRETS
+    world = World("bard", sets=("hosts.localhost.registration=true", 'hosts.localhost.admins=["bard@localhost"]'))
+    do = partial(run, world.server)
+    do({"command": "account add", "arguments": {"jid": "romeo@localhost", "password": right}})
+    do({"command": "account password", "arguments": {"jid": "romeo@localhost", "password": right}})
+    with pytest.raises(CommandError):
+        do({"command": "account add", "arguments": {"jid": "romeo@localhost", "password": wrong}})
+
+    for password in (right, wrong):
+        client = world.wire().opens()
+        client.hears()
+        Scram("romeo", password).runs(client)
+        world.wire().opens().logs_in("romeo", password)
+    client = world.wire().opens()
+    for name in ("juliet", "juliet", "bad name"):
+        client.asks("set", registration(name, new))
+    world.wire().opens().logs_in("juliet", new).binds("r").asks("set", registration("juliet", admins))
+    bard = world.connect("bard")
+    command = "<command xmlns='http://jabber.org/protocol/commands' node='http://jabber.org/protocol/admin#add-user'{}>{}</command>"
+    session = bard.asks("set", command.format("", ""), "localhost")[0].get("sessionid")
+    entered = {"accountjid": "nurse@localhost", "password": admins, "password-verify": admins}
+    fields = "".join(f"<field var='{var}'><value>{value}</value></field>" for var, value in entered.items())
+    form = f"<x xmlns='jabber:x:data' type='submit'>{fields}</x>"
+    bard.asks("set", command.format(f" sessionid='{session}'", form), "localhost")
+
+    everything = "\n".join((*text, *objects))
+    for event in (
+        "logged in as romeo",
+        "juliet@localhost registered",
+        "another password",
+        "Add a user nurse@localhost",
+    ):
+        assert event in everything
+    for secret in SECRETS:
+        assert secret not in everything
+        assert base64.b64encode(f"\0romeo\0{secret}".encode()).decode() not in everything
+
+
+def registration(name: str, password: str) -> str:
+    inside = f"<username>{name}</username><password>{password}</password>"
+    return f"<query xmlns='jabber:iq:register'>{inside}</query>"
+
+
+SAID = {
+    "a message": (Session, "<message to='juliet@localhost' type='chat'><body>my-own-words</body></message>"),
+    "a roster": (
+        Session,
+        "<iq type='set' id='1'><query xmlns='jabber:iq:roster'><item jid='a@b' name='my-own-words'/></query></iq>",
+    ),
+    "a presence": (User, "<presence><status>my-own-words</status></presence>"),
+    "a card": (User, "<iq type='set' id='2'><vCard xmlns='vcard-temp'><FN>my-own-words</FN></vCard></iq>"),
+    "a question": (Host, "<iq type='get' id='3' to='localhost'><query xmlns='urn:x'>my-own-words</query></iq>"),
+}
+
+
+@pytest.mark.parametrize("what", SAID)
+def test_a_crash_is_logged_without_what_was_said(text: list[str], monkeypatch: pytest.MonkeyPatch, what: str) -> None:
+    kind, said = SAID[what]
+
+    def fail(*_: object) -> None:
+        raise RuntimeError("made to fail")
+
+    romeo = World("romeo").connect("romeo", "balcony")
+    for message in (Stanza, Outbound, Inbound):
+        if message in kind.handlers:
+            monkeypatch.setitem(kind.handlers, message, fail)
+    romeo.says(said)
+    crashes = [line for line in text if "crashed on" in line]
+    assert "RuntimeError: made to fail" in crashes[0]
+    assert not [line for line in text if "my-own-words" in line]
+
+
+def test_what_could_not_be_stored_is_logged_without_it(text: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    world = World("romeo", "juliet", sets=("hosts.localhost.registration=true",))
+    romeo = world.connect("romeo", "balcony")
+
+    def fail(*_: object) -> None:
+        raise StorageError("made to fail")
+
+    for shape, verb in ((MemoryRecord, "put"), (MemoryMap, "change"), (MemoryArchive, "append_within")):
+        monkeypatch.setattr(shape, verb, fail)
+    for what in ("a message", "a roster", "a card"):
+        romeo.says(SAID[what][1])
+        assert "could not be handled" in text[-1] or "could not be stored" in text[-1]
+    world.wire().opens().says(f"<iq type='set' id='1'>{registration('nurse', 'my-own-words')}</iq>")
+    assert "an account could not be stored" in text[-1]
+    assert not [line for line in text if "my-own-words" in line]
+
+
+# What a stanza holds, and what proves who somebody is, by the names that both have in this code.
+CONFIDENTIAL = {"body", "wire", "element", "payload", "content", "data", "text", "password", "keys", "proof"}
+# A stream error's text is the server's own.
+HARMLESS = {"reason.text"}
+
+
+@pytest.mark.parametrize("folder", ["actors", "net"])
+def test_no_call_of_the_log_is_given_anything_confidential(folder: str) -> None:
+    calls = 0
+    for path in (PROJECT / folder).rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if not (isinstance(node, ast.Call) and ast.unparse(node.func).startswith("log.")):
+                continue
+            calls += 1
+            given = [part for argument in node.args for part in ast.walk(argument)]
+            names = {
+                part.attr for part in given if isinstance(part, ast.Attribute) and ast.unparse(part) not in HARMLESS
+            }
+            names |= {part.id for part in given if isinstance(part, ast.Name)}
+            assert not names & CONFIDENTIAL, f"{path}:{node.lineno}"
+    assert calls > 5
 
 
 def test_libraries_never_log_for_debugging() -> None:
