@@ -94,6 +94,8 @@ class Negotiation(Actor):
             self._to = None
         self._domain = domain = self._addressed(opened)
         self.host = domain.name
+        if self.username is not None and opened.from_ and self._to != domain.accounts.jid(self.username):
+            raise StreamError("invalid-from", "not the account that has logged in")  # §6.4.6
         self._lang = opened.lang if len(opened.lang) <= LONGEST_LANG else ""
         self.conn.send(self._header() + features(self._offers(domain), self._state))
         self.notopen = False

@@ -69,7 +69,9 @@ class Presence:
         initial = resource.presence is None
         resource.priority = priority(stanza)
         resource.presence = stanza.at_rest()
-        self._broadcast(resource.presence)
+        if initial:
+            resource.unwanted = frozenset()
+        self._broadcast(resource, resource.presence)
         if initial:
             self._catch_up(resource)
         if resource.receptive and not was_receptive:
@@ -94,7 +96,7 @@ class Presence:
             stanza = Stanza("presence", type="unavailable", from_=user.full_jid(resource))
         was_available = resource.presence is not None
         if was_available:
-            self._broadcast(stanza)
+            self._broadcast(resource, stanza)
         directed = resource.directed
         resource.presence, resource.priority, resource.directed = None, 0, {}
         if was_available:
@@ -109,16 +111,29 @@ class Presence:
         """Whether this bare JID is subscribed to the user's presence, as the user is (§4.2.2)."""
         return jid == self._user.jid or self._user.roster[jid].sees_user
 
-    def _broadcast(self, stanza: Stanza) -> None:
-        """To whoever is subscribed, and to all of the user's available resources, the sender's too (§4.2.2, §4.5.2)."""
+    def is_shared(self, resource: Resource, jid: JID | None) -> bool:
+        """Whether this JID may know that the resource is there: by a subscription, or because it was shown (§8.5.3.1).
+
+        The server knows, and asks in its own name or without one.
+        """
+        if jid is None or self._is_shown_to(jid.bare):
+            return True
+        own = not jid.local and jid.domain == self._user.jid.domain
+        return own or any(entity.bare == jid.bare for entity in resource.directed)
+
+    def _broadcast(self, resource: Resource, stanza: Stanza) -> None:
+        """To whoever is subscribed, and to all of the user's available resources, the sender's too (§4.2.2, §4.5.2).
+
+        Not to contacts who have answered with an error (§4.4.2).
+        """
         user = self._user
         for contact, item in user.roster:
-            if item.sees_user:
+            if item.sees_user and contact not in resource.unwanted:
                 user.route(stanza.addressed(contact))
         own = stanza.addressed(user.jid)
-        for resource in user.resources.values():
-            if resource.presence is not None:
-                user.deliver(resource, own)
+        for other in user.resources.values():
+            if other.presence is not None:
+                user.deliver(other, own)
 
     def _direct(self, resource: Resource, stanza: Stanza) -> None:
         """Directed presence (§4.6): remembered, so that it can be taken back."""
@@ -138,6 +153,7 @@ class Presence:
         """A presence addressed to the user. Raises StanzaError."""
         user = self._user
         assert stanza.to is not None
+        self._note_error(stanza)
         if stanza.type in TYPES:
             self._contacts.receive(stanza)
         elif stanza.type == "probe":
@@ -150,6 +166,17 @@ class Presence:
             for resource in user.resources.values():
                 if resource.presence is not None:
                     user.deliver(resource, stanza)
+
+    def _note_error(self, stanza: Stanza) -> None:
+        """Who answers presence with an error hears no more of it until another presence of theirs comes (§4.4.2)."""
+        assert stanza.from_ is not None and stanza.to is not None
+        contact = stanza.from_.bare
+        for resource in self._user.resources.values():
+            if stanza.type != "error":
+                if contact in resource.unwanted:
+                    resource.unwanted -= {contact}
+            elif stanza.to.resource in ("", resource.name) and self._user.roster[contact].sees_user:
+                resource.unwanted |= {contact}
 
     def _answer_probe(self, probe: Stanza) -> None:
         """§4.3.2: a subscriber learns of every available resource, or the one asked for; others, that they are none."""

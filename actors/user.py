@@ -43,10 +43,11 @@ if TYPE_CHECKING:
 class Resource:
     """What a User knows of one of its Sessions. `presence` None: connected, not available.
 
-    `state` belongs to the features, by name.
+    `directed`: to whom it has shown itself without being asked. `unwanted`: the contacts whose last word on its
+    presence was an error. `state` belongs to the features, by name.
     """
 
-    __slots__ = ("directed", "interested", "name", "presence", "priority", "session", "state")
+    __slots__ = ("directed", "interested", "name", "presence", "priority", "session", "state", "unwanted")
 
     def __init__(self, name: str, session: Inbox) -> None:
         self.name = name
@@ -55,6 +56,7 @@ class Resource:
         self.priority = 0
         self.interested = False
         self.directed: dict[JID, None] = {}
+        self.unwanted: frozenset[JID] = frozenset()
         self.state: dict[str, Any] = {}
 
     @property
@@ -221,14 +223,14 @@ class User(Actor):
             raise StanzaError("service-unavailable")
 
     def _take_iq(self, stanza: Stanza) -> None:
-        """To a full JID: the client's. To the bare JID: the server answers for the account (§8.5.2.1.3)."""
+        """To a full JID: the client's (§8.5.3.1). To the bare JID: the server answers for the account (§8.5.2.1.3)."""
         assert stanza.to is not None
         if stanza.to.resource:
             resource = self.resources.get(stanza.to.resource)
-            if resource is not None:
+            if resource is not None and (not stanza.is_request or self.presence.is_shared(resource, stanza.from_)):
                 self.deliver(resource, stanza)
             elif stanza.is_request:
-                raise StanzaError("service-unavailable")
+                raise StanzaError("service-unavailable")  # to strangers the same whether or not the resource is there
         elif stanza.is_request:
             answer = self._answer_iq(stanza)
             if answer is not None:

@@ -47,6 +47,7 @@ def test_the_roster_is_nobody_elses_business(type: str) -> None:
 
 def test_a_roster_get_to_a_full_jid_is_for_the_client() -> None:
     world = World("romeo", "juliet")
+    relate(world, ROMEO, JULIET, "to")
     juliet = world.connect("juliet", "balcony")
     world.connect("romeo").says(f"<iq type='get' id='r' to='juliet@localhost/balcony'>{query()}</iq>")
     assert told(juliet)[0].startswith("iq get romeo@localhost/")

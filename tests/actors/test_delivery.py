@@ -2,6 +2,9 @@
 
 import pytest
 
+from net.xmpp.jid import JID
+from net.xmpp.stanza import Stanza
+from tests.couple import JULIET, ROMEO, relate
 from tests.world import Client, World, failure
 
 TYPES = ("normal", "chat", "groupchat", "headline", "error")
@@ -130,12 +133,65 @@ def test_a_request_that_nobody_can_answer_comes_back(type: str, to: str) -> None
 @pytest.mark.parametrize("presence", ["", "<presence/>", "<presence><priority>-1</priority></presence>"])
 def test_a_request_to_a_connected_resource_is_its_own_to_answer(presence: str) -> None:
     world = World("romeo", "juliet")
+    relate(world, ROMEO, JULIET, "to")
     juliet = world.connect("juliet", "balcony").says(presence)
     juliet.hears()
     romeo = world.connect("romeo", "orchard").says(ASKED.format("get", "juliet@localhost/balcony"))
     assert juliet.hears_one().get("from") == romeo.jid
     juliet.says("<iq type='result' to='romeo@localhost/orchard' id='q'/>")
     assert romeo.hears_one().get("from") == juliet.jid
+
+
+def asks_balcony(client: Client, type: str = "get") -> Client:
+    return client.says(ASKED.format(type, "juliet@localhost/balcony"))
+
+
+@pytest.mark.parametrize("type", ["get", "set"])
+@pytest.mark.parametrize("state", ["none", "from", "none + pending out"])
+def test_a_request_of_one_who_may_not_see_the_presence_comes_back_as_if_nobody_were_there(
+    state: str, type: str
+) -> None:
+    """§8.5.3.1: nobody finds out who is there by asking"""
+    world = World("romeo", "juliet")
+    relate(world, ROMEO, JULIET, state)
+    romeo, juliet = world.connect("romeo"), world.connect("juliet", "balcony")
+    there = asks_balcony(romeo, type).raw
+    assert juliet.hears() == []
+    juliet.says("</stream:stream>")
+    assert there == asks_balcony(romeo, type).raw != ""
+
+
+@pytest.mark.parametrize("to", ["romeo@localhost", "romeo@localhost/orchard", "romeo@localhost/garden"])
+def test_whom_a_resource_has_shown_itself_to_may_ask_it_something(to: str) -> None:
+    world = World("romeo", "juliet")
+    romeo, juliet = world.connect("romeo", "orchard"), world.connect("juliet", "balcony")
+    other = world.connect("juliet", "chamber")
+    juliet.says(f"<presence to='{to}'/>")
+    asks_balcony(romeo)
+    assert juliet.hears_one().get("type") == "get"
+    romeo.says(ASKED.format("get", "juliet@localhost/chamber"))
+    assert other.hears() == []
+    juliet.says(f"<presence type='unavailable' to='{to}'/>")
+    asks_balcony(romeo)
+    assert juliet.hears() == []
+
+
+def test_the_own_account_and_the_server_may_ask_a_resource_something() -> None:
+    world = World("juliet")
+    juliet = world.connect("juliet", "balcony")
+    asks_balcony(world.connect("juliet", "chamber"))
+    assert juliet.hears_one().get("from") == "juliet@localhost/chamber"
+    world.router.route(
+        Stanza("iq", type="get", id="s", from_=JID.parse("localhost"), to=juliet.jid, body=b"<query xmlns='urn:x'/>")
+    )
+    assert juliet.hears_one().get("from") == "localhost"
+
+
+def test_an_answer_reaches_a_resource_whoever_it_is_from() -> None:
+    world = World("romeo", "juliet")
+    romeo, juliet = world.connect("romeo"), world.connect("juliet", "balcony")
+    romeo.says("<iq type='result' to='juliet@localhost/balcony' id='q'/>")
+    assert juliet.hears_one().get("type") == "result"
 
 
 @pytest.mark.parametrize("to", ["juliet@localhost", "juliet@localhost/gone", "nobody@localhost", "localhost"])

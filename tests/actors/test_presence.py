@@ -130,6 +130,42 @@ def test_a_change_is_broadcast_without_asking_anybody_anything() -> None:
     assert told(juliet) == told(romeo) == ["presence romeo@localhost/orchard"]
 
 
+def answers_with_an_error(client: Client, to: str = "romeo@localhost/orchard") -> None:
+    client.says(f"<presence type='error' to='{to}'><error type='cancel'/></presence>")
+
+
+@pytest.mark.parametrize("how", LEAVING)
+def test_who_answers_presence_with_an_error_hears_no_more_of_it(how: str) -> None:
+    """§4.4.2, §4.5.2"""
+    world, romeo, juliet = lovers("both")
+    garden = world.available("romeo", "garden")
+    juliet.hears()
+    answers_with_an_error(juliet)
+    romeo.says("<presence><show>away</show></presence>")
+    leaves(romeo, how)
+    assert told(juliet) == []
+    garden.says("<presence><show>away</show></presence>")
+    assert told(juliet) == ["presence romeo@localhost/garden"]
+
+
+@pytest.mark.parametrize("to", ["romeo@localhost", "romeo@localhost/orchard"])
+@pytest.mark.parametrize("type", ["", "type='unavailable'", "type='probe'"])
+def test_with_another_presence_of_theirs_they_hear_of_changes_again(to: str, type: str) -> None:
+    _, romeo, juliet = lovers("both")
+    answers_with_an_error(juliet, to)
+    juliet.says(f"<presence {type} to='romeo@localhost'/><presence/>")
+    juliet.hears()
+    romeo.says("<presence><show>away</show></presence>")
+    assert told(juliet) == ["presence romeo@localhost/orchard"]
+
+
+def test_a_new_presence_session_begins_without_the_errors_of_the_last() -> None:
+    _, romeo, juliet = lovers("both")
+    answers_with_an_error(juliet)
+    romeo.says("<presence type='unavailable'/><presence/>")
+    assert "presence romeo@localhost/orchard" in told(juliet)
+
+
 def test_a_probe_is_answered_with_the_last_presence_that_was_broadcast() -> None:
     world, _, juliet = lovers("both")
     juliet.says("<presence><show>away</show></presence><presence to='nurse@localhost'><show>chat</show></presence>")

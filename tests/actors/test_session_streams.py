@@ -4,6 +4,7 @@ import pytest
 
 from actors.mailbox import Close, Show
 from net.xmpp.errors import StreamError
+from tests.scram import auth
 from tests.world import STREAM, Client, World, settle
 
 IN_THE_CLEAR = ("tls.required=false",)
@@ -162,6 +163,24 @@ def test_the_domain_cannot_change_after_login() -> None:
     client = world.wire().opens()
     client.says("<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='PLAIN'>AHJvbWVvAHNlY3JldA==</auth>")
     assert client.opens("verona.example").hears_the_end() == "host-unknown"
+
+
+@pytest.mark.parametrize("who", ["romeo@localhost", "Romeo@LOCALHOST", "romeo@localhost/orchard", ""])
+def test_after_login_the_header_may_say_whom_it_is_from(who: str) -> None:
+    client = World("romeo").wire().opens().says(auth("PLAIN", b"\0romeo\0secret"))
+    client.hears()
+    client.opens(**{"from": who})
+    assert answered(client).get("to", "") == ("romeo@localhost" if who else "")
+    assert not client.wire.closed
+
+
+@pytest.mark.parametrize("who", ["juliet@localhost", "romeo@elsewhere", "localhost", "@"])
+def test_after_login_a_header_from_somebody_else_ends_the_stream(who: str) -> None:
+    """RFC 6120 §6.4.6, §4.9.3.9"""
+    client = World("romeo").wire().opens().says(auth("PLAIN", b"\0romeo\0secret"))
+    client.hears()
+    client.opens(**{"from": who})
+    assert client.hears_the_end() == "invalid-from"
 
 
 # -- errors

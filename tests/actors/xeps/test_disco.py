@@ -192,5 +192,6 @@ def test_an_empty_node_is_none_and_is_repeated(world: World) -> None:
 
 def test_a_query_to_a_resource_is_answered_by_the_client(world: World) -> None:
     romeo, juliet = world.connect("romeo"), world.connect("juliet", "balcony")
+    juliet.says("<presence to='romeo@localhost'/>")
     romeo.says(f"<iq type='get' id='1' to='juliet@localhost/balcony'><query xmlns='{INFO}'/></iq>")
     assert juliet.hears_one()[0].tag == f"{{{INFO}}}query"

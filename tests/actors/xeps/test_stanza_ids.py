@@ -74,6 +74,7 @@ def test_what_is_further_inside_is_left_alone(couple: tuple[Client, Client], ins
 
 def test_other_stanzas_are_left_alone(couple: tuple[Client, Client]) -> None:
     romeo, juliet = couple
+    juliet.says("<presence to='romeo@localhost'/>")
     romeo.says(f"<presence to='juliet@localhost'>{forged('juliet@localhost')}</presence>")
     romeo.says(f"<iq type='get' id='1' to='juliet@localhost/balcony'>{forged('juliet@localhost')}</iq>")
     assert [ids(heard) for heard in juliet.hears()] == [[("juliet@localhost", "forged")]] * 2
