@@ -43,7 +43,7 @@ class Login:
             self.bindings,
             domain.config.sasl.mechanisms,
             anonymous=domain.options.anonymous,
-            certified=conn.certified,
+            certified=conn.certified.addresses if conn.certified is not None else None,
         )
         self._failures = 0
         self._account: str | None = None

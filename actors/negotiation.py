@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal
 from actors.actor import Actor, Inbox, Timer, told
 from actors.hooks import Stranger
 from actors.login import ABORT, AUTH, RESPONSE, Login
-from actors.mailbox import Bind, BindRefused, Bound, LoginExpired, Unbind
+from actors.mailbox import Bind, BindRefused, Bound, Close, LoginExpired, Unbind
 from actors.storage import StorageError
 from net.transport import Secured, Transport
 from net.xmpp.errors import StanzaError, StreamError
@@ -251,6 +251,8 @@ class Negotiation(Actor):
             self._user.tell(Unbind(self.actor_inbox, bound.resource))
             return
         self._stop_deadline()
+        if self.conn.certified is not None:
+            self._end_with_certificate(self.conn.certified.not_after)
         self.full_jid = JID.of(self.username, self._domain.name, bound.resource)
         self.roster = bound.roster
         answer = element(BIND_REQUEST, None, element(f"{{{BIND}}}jid", self.full_jid))
@@ -272,6 +274,12 @@ class Negotiation(Actor):
     def on_login_expired(self, message: LoginExpired) -> None:
         if self.full_jid is None:
             raise StreamError("connection-timeout", "no login in time")
+
+    def _end_with_certificate(self, expires: float) -> None:
+        """RFC 6120 §13.7.2.3: a stream ends when the certificate that the client has shown expires."""
+        clock, inbox = self._router.clock, self.actor_inbox
+        end = Close(StreamError("reset", "the client's certificate has expired"))
+        self._deadline = clock.after(max(0.0, expires - clock.now()), lambda: inbox.tell(end))
 
     def _stop_deadline(self) -> None:
         if self._deadline is not None:

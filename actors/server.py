@@ -171,7 +171,7 @@ class Server:
             listeners[place].stop()
 
     def _accept(self, sock: socket.socket, peer: str, *, direct_tls: bool) -> None:
-        guest = self._crowd.enter(peer)
+        guest = self._crowd.enter(peer, monotonic())
         if guest is None:
             log.debug("%s: too many connections from there", peer)
             sock.close()
@@ -239,9 +239,9 @@ class Server:
         for domain in added:
             self.router.add(domain)
         logs.set_level(new.log.level)
-        self.router.mailbox = new.limits.mailbox
-        self._crowd.most = new.limits.connections_per_address
-        self._crowd.most_half_open = new.limits.half_open_per_address
+        limits = new.limits
+        self.router.mailbox = limits.mailbox
+        self._crowd.limit(most=limits.connections_per_address, most_half_open=limits.half_open_per_address)
         self._terms = _terms(new)
         for domain in self.router.domains:
             domain.configure(new)

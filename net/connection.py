@@ -17,6 +17,7 @@ from typing import Any, ClassVar
 
 from gevent import get_hub
 
+from net.client_certificates import PeerCertificate
 from net.greenlets import greenlets, one_by_one
 from net.limits import FULL, Guest
 from net.tls import Identities, TLSSocket
@@ -50,9 +51,9 @@ class Connection:
     """One accepted socket. `receiver` is set before `start`; every event goes to it.
 
     `count`: how many there are in this process, with those that have been closed and wait for their peer. `secured`:
-    TLS is in force. `end_point`: the tls-server-end-point binding data (RFC 5929) or None. `certified`: the XMPP
-    addresses in the peer's certificate, None without one. `peer`: the peer's address for the log. `guest`: its place
-    among those of its address, which it gives free.
+    TLS is in force. `end_point`: the tls-server-end-point binding data (RFC 5929) or None. `certified`: what the peer's
+    certificate says, None without one. `peer`: the peer's address for the log. `guest`: its place among those of its
+    address, which it gives free.
     """
 
     __slots__ = (
@@ -100,7 +101,7 @@ class Connection:
         self.peer = peer
         self.secured = False
         self.end_point: bytes | None = None
-        self.certified: tuple[str, ...] | None = None
+        self.certified: PeerCertificate | None = None
         self.waiting = 0
         self._sock: socket.socket | TLSSocket | None = sock
         self._stream = Stream(terms.stanza)
@@ -266,6 +267,7 @@ class Connection:
         assert isinstance(self._sock, TLSSocket)
         try:
             self._sock.do_handshake()
+            self.certified = self._sock.certified()
         except ssl.SSLWantReadError:
             self._reading.start(self._readable)
         except ssl.SSLWantWriteError:
@@ -276,7 +278,6 @@ class Connection:
             self._handshaking = False
             self.secured = True
             self.end_point = self._sock.identity.end_point
-            self.certified = self._sock.certified()
             self.receiver.tell(Secured())
             self.restart()
 

@@ -13,6 +13,8 @@ from ipaddress import IPv6Network
 # A bucket that nobody has touched yet: it has been full for ever.
 FULL = float("-inf")
 
+MINUTE = 60.0
+
 
 @dataclass(frozen=True, slots=True)
 class Rate:
@@ -71,21 +73,28 @@ class Throttle:
 
 
 class Crowd:
-    """Connections by the address they come from: `most` of each, and `most_half_open` of those not logged in."""
+    """Connections by the address they come from: so many of each, begun or there; fewer of those not logged in."""
 
     def __init__(self, *, most: int, most_half_open: int) -> None:
-        self.most = most
-        self.most_half_open = most_half_open
         self._addresses: dict[str, _Address] = {}
+        self.limit(most=most, most_half_open=most_half_open)
 
-    def enter(self, peer: str) -> Guest | None:
-        """A place for one more connection of this "address:port"; None if its address has enough of them."""
+    def limit(self, *, most: int, most_half_open: int) -> None:
+        """From now on: `most` connections of each address at once, and begun in a minute; so many of them half open."""
+        self._most = most
+        self._most_half_open = most_half_open
+        self._begun = Throttle(Rate(most / MINUTE, MINUTE))
+
+    def enter(self, peer: str, now: float) -> Guest | None:
+        """A place for one more connection of this "address:port"; None if its address has had enough of them."""
         name = origin(peer)
         address = self._addresses.get(name)
+        if address is not None and (address.connections >= self._most or address.half_open >= self._most_half_open):
+            return None
+        if not self._begun.take(name, now):
+            return None
         if address is None:
             address = self._addresses[name] = _Address(name)
-        elif address.connections >= self.most or address.half_open >= self.most_half_open:
-            return None
         return Guest(self, address)
 
     def _forget(self, address: _Address) -> None:

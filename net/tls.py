@@ -13,7 +13,8 @@ import os
 import socket
 import ssl
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NoReturn, Self, cast
@@ -27,6 +28,8 @@ from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from gevent.monkey import get_original
 
+from net.client_certificates import PeerCertificate, revokes, whose_word_is_good
+
 if TYPE_CHECKING:
     from ssl import SSLContext
 else:
@@ -35,7 +38,6 @@ else:
 _NATIVE = SSLContext.__base__
 _MINIMUM = {"1.2": ssl.TLSVersion.TLSv1_2, "1.3": ssl.TLSVersion.TLSv1_3}
 _PEM = serialization.Encoding.PEM
-_XMPP_ADDR = x509.ObjectIdentifier("1.3.6.1.5.5.7.8.5")  # id-on-xmppAddr, RFC 6120 §13.7.1.4
 
 
 class TLSError(ValueError):
@@ -52,6 +54,7 @@ class _Context(SSLContext):
     options = _NATIVE.options  # type: ignore[union-attr]
     minimum_version = _NATIVE.minimum_version  # type: ignore[union-attr]
     verify_mode = _NATIVE.verify_mode  # type: ignore[union-attr]
+    verify_flags = _NATIVE.verify_flags  # type: ignore[union-attr]
 
     alpn: tuple[str, ...]
 
@@ -119,10 +122,10 @@ class TLSSocket:
         """`TLSv1.2` or `TLSv1.3`; None before the handshake is complete."""
         return cast(str | None, self._tls.version())
 
-    def certified(self) -> tuple[str, ...] | None:
-        """The XMPP addresses that the peer's certificate names (RFC 6120 §13.7.1.4); None if it has shown none."""
+    def certified(self) -> PeerCertificate | None:
+        """What the peer's certificate says; None if it has shown none. ValueError for one that cannot be read."""
         der = self._tls.getpeercert(True)
-        return _xmpp_addresses(der) if der is not None else None
+        return PeerCertificate.read(der) if der is not None else None
 
     def selected_alpn_protocol(self) -> str | None:
         """The protocol agreed on (XEP-0368); None if the client named none that is spoken here."""
@@ -143,7 +146,7 @@ class Identity:
     """
 
     def __init__(
-        self, leaf: x509.Certificate, pem: bytes, minimum: Literal["1.2", "1.3"], authorities: str = ""
+        self, leaf: x509.Certificate, pem: bytes, minimum: Literal["1.2", "1.3"], authorities: bytes = b""
     ) -> None:
         der = leaf.public_bytes(serialization.Encoding.DER)
         self.names = _dns_names(leaf)
@@ -162,7 +165,8 @@ class Identity:
         """Reads a PEM chain, the server's own certificate first, and its unencrypted PEM key.
 
         `authorities`: PEM certificates of those whose word on clients is good; clients are then asked for a certificate
-        (XEP-0178 §2), and a handshake with one that is not of theirs fails. None: clients are asked for nothing.
+        (XEP-0178 §2), and a handshake with one that is not of theirs fails. With revocation lists among them a list of
+        each is needed, and one that is revoked fails too. None: clients are asked for nothing.
 
         An expired certificate loads, with `expired` to warn by. Raises TLSError.
         """
@@ -183,7 +187,10 @@ class Identity:
                 f"{key}: not the key of {certificate}: name the two files that were issued together,"
                 " with the server's own certificate first in its file"
             )
-        trusted = _authorities(authorities) if authorities is not None else ""
+        try:
+            trusted = whose_word_is_good(_read(authorities)) if authorities is not None else b""
+        except ValueError as error:
+            raise TLSError(f"{authorities}: {error}") from error
         pem = b"".join([_private_bytes(private), *(link.public_bytes(_PEM) for link in chain)])
         try:
             identity = cls(chain[0], pem, minimum, trusted)
@@ -225,16 +232,15 @@ class Identity:
         context.num_tickets = 0
         if self._authorities:
             context.verify_mode = ssl.CERT_OPTIONAL
-            context.load_verify_locations(cadata=self._authorities)
+            with _file(self._authorities) as path:
+                context.load_verify_locations(path)
+            if revokes(self._authorities):
+                context.verify_flags |= ssl.VERIFY_CRL_CHECK_CHAIN
         context.alpn = alpn
         if alpn:
             context.set_alpn_protocols(alpn)
-        # The ssl module reads from paths only, and a later context must get what was checked, not what the files hold
-        # by then: a file in memory keeps the key off every disk.
-        with os.fdopen(os.memfd_create("tls", os.MFD_CLOEXEC), "wb") as memory:
-            memory.write(self._pem)
-            memory.flush()
-            context.load_cert_chain(f"/proc/self/fd/{memory.fileno()}")
+        with _file(self._pem) as path:
+            context.load_cert_chain(path)
         return context
 
 
@@ -318,38 +324,16 @@ def _dns_names(certificate: x509.Certificate) -> tuple[str, ...]:
     return tuple(name.lower() for name in found.value.get_values_for_type(x509.DNSName))
 
 
-def _xmpp_addresses(der: bytes) -> tuple[str, ...]:
-    try:
-        extensions = x509.load_der_x509_certificate(der).extensions
-        found = extensions.get_extension_for_class(x509.SubjectAlternativeName)
-    except (x509.ExtensionNotFound, x509.DuplicateExtension, x509.UnsupportedGeneralNameType, ValueError):
-        return ()
-    others = found.value.get_values_for_type(x509.OtherName)
-    return tuple(text for other in others if other.type_id == _XMPP_ADDR and (text := _utf8_string(other.value)))
+@contextmanager
+def _file(data: bytes) -> Iterator[str]:
+    """The path of a file in memory: the ssl module reads from paths only.
 
-
-def _utf8_string(der: bytes) -> str:
-    """The content of a DER UTF8String of at most 127 bytes or 255 or 65,535; "" for anything else."""
-    head, size = 2, der[1] if len(der) > 1 else 0
-    if size in (0x81, 0x82):
-        head = 2 + size - 0x80
-        size = int.from_bytes(der[2:head])
-    if der[:1] != b"\x0c" or len(der) != head + size:
-        return ""
-    try:
-        return der[head:].decode()
-    except UnicodeDecodeError:
-        return ""
-
-
-def _authorities(path: Path) -> str:
-    try:
-        found = x509.load_pem_x509_certificates(_read(path))
-    except (ValueError, UnsupportedAlgorithm) as error:
-        raise TLSError(
-            f"{path}: no usable certificate in it: it must hold those of authorities, in PEM form"
-        ) from error
-    return "".join(authority.public_bytes(_PEM).decode() for authority in found)
+    A later context must get what was checked, not what the files hold by then, and no key is to lie on a disk.
+    """
+    with os.fdopen(os.memfd_create("tls", os.MFD_CLOEXEC), "wb") as memory:
+        memory.write(data)
+        memory.flush()
+        yield f"/proc/self/fd/{memory.fileno()}"
 
 
 def _end_point(certificate: x509.Certificate, der: bytes) -> bytes | None:

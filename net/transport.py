@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple, Protocol
 
+from net.client_certificates import PeerCertificate
 from net.limits import Rate
 from net.xmpp.stream import Limits
 
@@ -15,13 +16,13 @@ class Transport(Protocol):
     """TCP, direct TLS, WebSocket, BOSH or a test's wire.
 
     `peer`: the peer's address for the log. `secured`: TLS is in force. `end_point`: the tls-server-end-point binding
-    data (RFC 5929) or None. `certified`: the XMPP addresses in the peer's certificate, None without one.
+    data (RFC 5929) or None. `certified`: what the peer's certificate says, None without one.
     """
 
     peer: str
     secured: bool
     end_point: bytes | None
-    certified: tuple[str, ...] | None
+    certified: PeerCertificate | None
 
     def send(self, data: bytes) -> None: ...
     def restart(self) -> None: ...

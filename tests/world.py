@@ -20,6 +20,7 @@ from lxml import etree
 
 from actors.server import Server, configure
 from actors.session import Session
+from net.client_certificates import PeerCertificate
 from net.greenlets import greenlets
 from net.transport import Disconnected, Secured
 from net.xmpp.errors import StreamError
@@ -89,7 +90,7 @@ class Wire:
         self.peer = "wire"
         self.secured = secured
         self.end_point = end_point
-        self.certified: tuple[str, ...] | None = None
+        self.certified: PeerCertificate | None = None
         self.receiver: Any = None
         self.said = b""
         self.closed = False

@@ -5,6 +5,7 @@ import pytest
 
 from actors import commands
 from actors.storage import StorageError
+from net.client_certificates import PeerCertificate
 from net.greenlets import greenlets
 from net.xmpp.jid import JID
 from tests.scram import Scram, auth, data_of, refusal, response
@@ -472,7 +473,7 @@ def test_who_does_not_exist_cannot_be_disabled(name: str) -> None:
 def certified(*addresses: str) -> Client:
     """A client of a server where "romeo" has an account, that has shown a certificate with these addresses."""
     client = World("romeo").wire()
-    client.wire.certified = addresses
+    client.wire.certified = PeerCertificate(addresses, client.world.clock.now() + 3600)
     return client.opens()
 
 
@@ -482,6 +483,23 @@ def test_a_certificate_logs_in_to_the_account_it_names() -> None:
     client.says(f"<auth xmlns='{SASL}' mechanism='EXTERNAL'>=</auth>")
     assert client.raw == f'<success xmlns="{SASL}"></success>'
     assert client.session.username == "romeo"
+
+
+def test_a_stream_ends_when_the_certificate_expires_that_the_client_has_shown() -> None:
+    """RFC 6120 §13.7.2.3"""
+    client = certified("romeo@localhost").says(f"<auth xmlns='{SASL}' mechanism='EXTERNAL'>=</auth>").opens().binds()
+    client.world.clock.advance(3599)
+    assert not client.wire.closed
+    client.world.clock.advance(1)
+    assert client.hears_the_end() == "reset"
+
+
+def test_nothing_waits_for_the_certificate_of_a_client_that_has_gone() -> None:
+    client = certified("romeo@localhost").says(f"<auth xmlns='{SASL}' mechanism='EXTERNAL'>=</auth>").opens().binds()
+    client.says("</stream:stream>")
+    for _ in range(3):
+        client.world.clock.advance(60)  # the user falls asleep
+    assert client.world.clock.timers == 0
 
 
 def test_a_certificate_for_an_account_that_there_is_not_is_refused() -> None:

@@ -752,14 +752,14 @@ def test_a_connection_that_is_made_to_wait_can_be_closed(opened: Opening) -> Non
 def test_a_connection_gives_its_place_free(opening: Opening) -> None:
     crowd = Crowd(most=2, most_half_open=1)
     conn, heard, peer = opening()
-    conn._guest = crowd.enter("192.0.2.1:1")
+    conn._guest = crowd.enter("192.0.2.1:1", 0.0)
     conn.start()
     peer.sendall(HEADER)
     heard.until(Opened)
     conn.proceed()
-    assert crowd.enter("192.0.2.1:2") is None
+    assert crowd.enter("192.0.2.1:2", 0.0) is None
     conn.proceed(freely=True)
-    assert crowd.enter("192.0.2.1:2") is not None
+    assert crowd.enter("192.0.2.1:2", 0.0) is not None
     peer.close()
     assert heard.reason
     assert len(crowd) == 1

@@ -94,8 +94,8 @@ def test_no_more_keys_are_remembered_than_there_is_room_for() -> None:
 # -- the crowd
 
 
-def enter(crowd: Crowd, peer: str) -> Guest:
-    guest = crowd.enter(peer)
+def enter(crowd: Crowd, peer: str, now: float = 0.0) -> Guest:
+    guest = crowd.enter(peer, now)
     assert guest is not None
     return guest
 
@@ -104,10 +104,10 @@ def test_of_one_address_only_so_many_may_be_half_open() -> None:
     crowd = Crowd(most=10, most_half_open=2)
     first = enter(crowd, "192.0.2.1:1")
     enter(crowd, "192.0.2.1:2")
-    assert crowd.enter("192.0.2.1:3") is None
-    assert crowd.enter("192.0.2.2:3") is not None
+    assert crowd.enter("192.0.2.1:3", 0.0) is None
+    assert crowd.enter("192.0.2.2:3", 0.0) is not None
     first.known()
-    assert crowd.enter("192.0.2.1:4") is not None
+    assert crowd.enter("192.0.2.1:4", 0.0) is not None
 
 
 def test_of_one_address_only_so_many_may_be_connected() -> None:
@@ -115,9 +115,29 @@ def test_of_one_address_only_so_many_may_be_connected() -> None:
     first, second = enter(crowd, "192.0.2.1:1"), enter(crowd, "192.0.2.1:2")
     first.known()
     second.known()
-    assert crowd.enter("192.0.2.1:3") is None
+    assert crowd.enter("192.0.2.1:3", 60.0) is None
     first.leaves()
-    assert crowd.enter("192.0.2.1:3") is not None
+    assert crowd.enter("192.0.2.1:3", 60.0) is not None
+
+
+def test_of_one_address_only_so_many_may_be_begun_in_a_minute() -> None:
+    crowd = Crowd(most=3, most_half_open=3)
+    for _ in range(3):
+        enter(crowd, "192.0.2.1:1").leaves()
+    assert crowd.enter("192.0.2.1:1", 17.0) is None
+    enter(crowd, "192.0.2.2:1", 17.0)
+    enter(crowd, "192.0.2.1:1", 20.0).leaves()
+    assert crowd.enter("192.0.2.1:1", 20.0) is None
+    for _ in range(3):
+        enter(crowd, "192.0.2.1:1", 80.0).leaves()
+
+
+def test_a_limit_may_change_while_there_are_connections() -> None:
+    crowd = Crowd(most=1, most_half_open=1)
+    enter(crowd, "192.0.2.1:1").known()
+    crowd.limit(most=2, most_half_open=1)
+    enter(crowd, "192.0.2.1:2")
+    assert crowd.enter("192.0.2.1:3", 60.0) is None
 
 
 def test_who_leaves_without_having_been_known_is_no_longer_half_open() -> None:

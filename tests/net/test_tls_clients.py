@@ -12,7 +12,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from net.tls import Identities, Identity, TLSError, TLSSocket, _utf8_string, self_signed
+from net.client_certificates import PeerCertificate, _utf8_string
+from net.tls import Identities, Identity, TLSError, TLSSocket, self_signed
 
 XMPP_ADDR = x509.ObjectIdentifier("1.3.6.1.5.5.7.8.5")
 NOW = datetime.now(UTC)
@@ -57,6 +58,21 @@ class Authority:
         path.write_bytes(private + self._signed(subject, key, *extensions, days=days))
         return path
 
+    def revokes(self, *certificates: Path, days: int = 9) -> Path:
+        """A file with its own certificate and a list that revokes these, to be renewed after so many days."""
+        builder = x509.CertificateRevocationListBuilder(
+            self._name, NOW - timedelta(days=10), NOW + timedelta(days=days)
+        )
+        for certificate in certificates:
+            number = x509.load_pem_x509_certificate(certificate.read_bytes()).serial_number
+            builder = builder.add_revoked_certificate(
+                x509.RevokedCertificateBuilder(number, NOW - timedelta(days=1)).build()
+            )
+        path = self.path.with_suffix(".crl.pem")
+        found = builder.sign(self._key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
+        path.write_bytes(self.path.read_bytes() + found)
+        return path
+
 
 def utf8(text: str) -> bytes:
     data = text.encode()
@@ -77,8 +93,10 @@ def shaking(tmp_path: Path, authority: Authority) -> Shaking:
     """Shakes hands with a client that shows this certificate; returns the server's end."""
     self_signed(tmp_path / "crt", tmp_path / "key", ["a.example"])
 
-    def shake(client_pem: Path | None, *, asked: bool = True, version: str = "TLSv1_3") -> TLSSocket:
-        trusted = authority.path if asked else None
+    def shake(
+        client_pem: Path | None, *, asked: bool = True, version: str = "TLSv1_3", trusted: Path | None = None
+    ) -> TLSSocket:
+        trusted = (trusted or authority.path) if asked else None
         identities = Identities(Identity.load(tmp_path / "crt", tmp_path / "key", authorities=trusted))
         ours, theirs = socket.socketpair()
         theirs.setblocking(False)
@@ -111,7 +129,10 @@ def shaking(tmp_path: Path, authority: Authority) -> Shaking:
 def test_the_addresses_in_a_clients_certificate_are_told(shaking: Shaking, authority: Authority, version: str) -> None:
     pem = authority.certify(utf8("romeo@a.example"), utf8("jülia@a.example"))
     server = shaking(pem, version=version)
-    assert server.certified() == ("romeo@a.example", "jülia@a.example")
+    said = server.certified()
+    assert said is not None
+    assert said.addresses == ("romeo@a.example", "jülia@a.example")
+    assert said.not_after == int((NOW + timedelta(days=9)).timestamp())
     server.close()
 
 
@@ -138,9 +159,51 @@ def test_an_expired_certificate_fails_the_handshake(shaking: Shaking, authority:
         shaking(authority.certify(utf8("romeo@a.example"), days=-1))
 
 
+@pytest.mark.parametrize("version", ["TLSv1_2", "TLSv1_3"])
+def test_a_revoked_certificate_fails_the_handshake_and_others_do_not(
+    shaking: Shaking, authority: Authority, version: str
+) -> None:
+    """RFC 6120 §13.7.2"""
+    good = authority.certify(utf8("romeo@a.example"))
+    shaking(good, version=version, trusted=authority.revokes()).close()
+    with pytest.raises(ssl.SSLError, match="revoked"):
+        shaking(good, version=version, trusted=authority.revokes(good))
+    other = authority.certify(utf8("juliet@a.example"))
+    shaking(other, version=version, trusted=authority.path.with_suffix(".crl.pem")).close()
+    shaking(None, version=version, trusted=authority.path.with_suffix(".crl.pem")).close()
+
+
+def test_a_revocation_list_that_is_out_of_date_vouches_for_nobody(shaking: Shaking, authority: Authority) -> None:
+    with pytest.raises(ssl.SSLError, match="CRL has expired"):
+        shaking(authority.certify(utf8("romeo@a.example")), trusted=authority.revokes(days=-1))
+
+
+def test_an_authority_without_a_revocation_list_beside_one_with_is_named(tmp_path: Path, authority: Authority) -> None:
+    self_signed(tmp_path / "crt", tmp_path / "key", ["a.example"])
+    both = tmp_path / "both.pem"
+    both.write_bytes(authority.revokes().read_bytes() + Authority(tmp_path, "other").path.read_bytes())
+    with pytest.raises(TLSError, match=r"both\.pem: no revocation list of CN=other"):
+        Identity.load(tmp_path / "crt", tmp_path / "key", authorities=both)
+
+
+def test_a_broken_revocation_list_is_named(tmp_path: Path, authority: Authority) -> None:
+    self_signed(tmp_path / "crt", tmp_path / "key", ["a.example"])
+    broken = tmp_path / "broken.pem"
+    broken.write_bytes(authority.path.read_bytes() + b"-----BEGIN X509 CRL-----\nAAAA\n-----END X509 CRL-----\n")
+    with pytest.raises(TLSError, match=r"broken\.pem: a revocation list in it is broken"):
+        Identity.load(tmp_path / "crt", tmp_path / "key", authorities=broken)
+
+
+def test_a_certificate_that_nobody_can_read_is_a_value_error() -> None:
+    with pytest.raises(ValueError, match=r".*"):
+        PeerCertificate.read(b"\x30\x00")
+
+
 def test_a_certificate_without_addresses_names_none(shaking: Shaking, authority: Authority) -> None:
     server = shaking(authority.certify())
-    assert server.certified() == ()
+    said = server.certified()
+    assert said is not None
+    assert said.addresses == ()
     server.close()
 
 
