@@ -156,6 +156,11 @@ def test_a_domain_that_is_not_served_is_unknown() -> None:
     assert client.session.host is None
 
 
+def test_an_error_to_an_unknown_domain_comes_from_one_that_is_served() -> None:
+    """RFC 6120 §4.9.1.3"""
+    assert answered(open_with(header("to='elsewhere' version='1.0'")))["from"] == "localhost"
+
+
 def test_the_domain_cannot_change_after_login() -> None:
     world = World("romeo", sets=("hosts={'localhost' = {}, 'verona.example' = {}}",))
     client = world.wire().opens().logs_in("romeo").says(BIND)

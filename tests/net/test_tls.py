@@ -148,6 +148,8 @@ def test_a_self_signed_certificate_says_what_it_is_for(files: tuple[Path, Path])
     assert list(usage) == [ExtendedKeyUsageOID.SERVER_AUTH]
     assert made.subject.rfc4514_string() == "CN=montague.example"
     assert isinstance(made.public_key(), ec.EllipticCurvePublicKey)
+    assert not made.extensions.get_extension_for_class(x509.BasicConstraints).value.ca
+    assert isinstance(made.signature_hash_algorithm, hashes.SHA256)
 
 
 def test_a_self_signed_certificate_holds_for_ten_years_and_held_yesterday(files: tuple[Path, Path]) -> None:
