@@ -79,17 +79,11 @@ class Accounts:
 
     def exists(self, jid: JID) -> bool:
         """Whether there is an account for this bare JID, if only for as long as its session lasts."""
-        return jid in self.guests or self._records.get(jid) is not None
+        return jid in self.guests or self.find(jid) is not None
 
-    def created(self, jid: JID) -> float | None:
-        """When the account was made (UTC seconds); None where there is none that lasts."""
-        account = self._records.get(jid)
-        return account.created if account is not None else None
-
-    def disabled(self, jid: JID) -> str | None:
-        """Why nobody may log in to the account, as the administrator has put it; None if its owner may."""
-        account = self._records.get(jid)
-        return account.disabled if account is not None else None
+    def find(self, jid: JID) -> Account | None:
+        """The account of this bare JID; None where there is none that lasts."""
+        return self._records.get(jid)
 
     def disable(self, jid: JID, reason: str | None) -> None:
         """Lets nobody log in any more; with None for the reason, the owner again. Raises NoSuchAccount."""

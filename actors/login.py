@@ -92,9 +92,9 @@ class Login:
         if self._account is not None:
             self._domain.attempts.succeeded(self._peer, self._account)
         # RFC 6120 §6.5.2; only who knows the password is told.
-        reason = self._domain.accounts.disabled(jid)
-        if reason is not None:
-            raise sasl.SASLError("account-disabled", reason)
+        account = self._domain.accounts.find(jid)
+        if account is not None and account.disabled is not None:
+            raise sasl.SASLError("account-disabled", account.disabled)
         return jid.local
 
     def _failure(self, error: sasl.SASLError) -> bytes:

@@ -79,13 +79,18 @@ class Presence:
                 handler(self._user, resource)
 
     def _catch_up(self, resource: Resource) -> None:
-        """A resource that has just become available learns who else is there, and who wants to know it."""
+        """A resource that has just become available learns who else is there, and who wants to know it.
+
+        Of a contact without resources there is nothing to learn (§4.3.2): at a login most contacts are not there, and
+        each would have to be read from storage to say so.
+        """
         user = self._user
+        router = user.domain.router
         for other in user.resources.values():
             if other.presence is not None and other is not resource:
                 user.deliver(resource, other.presence.addressed(user.jid))
         for contact, item in user.roster:
-            if item.seen_by_user:
+            if item.seen_by_user and router.may_be_there(contact):
                 user.route(Stanza("presence", type="probe", from_=user.full_jid(resource), to=contact))
         self._contacts.repeat_requests(resource)
 

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+# Presence that nobody but an available resource has a use for (RFC 6121 §8.5.2.2.2): it wakes no User, who has none.
+FLEETING = frozenset(("", "unavailable"))
+
 # A User that has had nothing to do for one to two times as many seconds leaves memory.
 DROWSE = 15.0
 
@@ -89,6 +92,8 @@ class Router:
         if domain is None:
             self.bounce(stanza, StanzaError("remote-server-not-found"))
             return
+        if to.local and stanza.kind == "presence" and stanza.type in FLEETING and not self.may_be_there(to.bare):
+            return
         inbox = self.user(to.bare) if to.local else domain.host
         if len(inbox.messages) < self.mailbox:
             inbox.tell(Inbound(stanza))
@@ -121,6 +126,10 @@ class Router:
             domain = self._domains.get(jid.domain) or self._former[jid.domain]
             inbox = self._users[jid] = User(domain, jid).actor_inbox
         return inbox
+
+    def may_be_there(self, jid: JID) -> bool:
+        """Whether this bare JID may have a resource: False for a User of ours who is not in memory."""
+        return jid in self._users or jid.domain not in self._domains
 
     def place(self, jid: JID, user: Inbox) -> None:
         """Puts this User in the place of one that has crashed."""

@@ -87,8 +87,10 @@ class User(Actor):
     roster: Roster
 
     def on_start(self) -> None:
-        self.exists = self.domain.accounts.exists(self.jid)
-        self.disabled = self.domain.accounts.disabled(self.jid) is not None
+        accounts = self.domain.accounts
+        account = accounts.find(self.jid)
+        self.exists = account is not None or self.jid in accounts.guests
+        self.disabled = account is not None and account.disabled is not None
         self.roster = self.domain.rosters.load(self.jid)
 
     def full_jid(self, resource: Resource) -> JID:

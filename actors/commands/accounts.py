@@ -35,17 +35,17 @@ def account_add(server: Server, jid: JID, password: str) -> str:
 def account_show(server: Server, jid: JID) -> dict[str, Any]:
     """Show an account: when it was made, when its owner was last there (now, with a session), why it is disabled."""
     domain = served(server, jid)
-    created = domain.accounts.created(jid)
-    if created is None:
+    account = domain.accounts.find(jid)
+    if account is None:
         raise CommandError(f"there is no account {jid}", "item-not-found")
     sessions, seen = sessions_of(server, jid), last_seen(domain.storage).get(jid)
     last = server.router.clock.now() if sessions else seen.when if seen is not None else None
     return {
         "jid": jid,
-        "created": utc(created),
+        "created": utc(account.created),
         "last_seen": utc(last) if last is not None else None,
         "sessions": len(sessions),
-        "disabled": domain.accounts.disabled(jid),
+        "disabled": account.disabled,
     }
 
 

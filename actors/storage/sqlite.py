@@ -13,7 +13,7 @@ from sqlalchemy.pool import NullPool
 
 from actors.storage.errors import StorageError, reason
 from actors.storage.schema import migrate
-from actors.storage.writer import Writer
+from actors.storage.writer import WRITES, Writer
 
 LANES = 1
 """One file has one writer at a time."""
@@ -34,8 +34,8 @@ def connect(url: URL) -> Connection:
     with opening(path):
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         path.touch(mode=0o600)  # SQLite would let everybody read it, and gives its side files the same mode
-        # Taking the write lock later, after a read, could fail without waiting for it.
-        connection = opened(path, begin="BEGIN IMMEDIATE", journal_mode="WAL", synchronous="FULL", foreign_keys="ON")
+        connection = opened(path, journal_mode="WAL", synchronous="FULL", foreign_keys="ON")
+        connection.info[WRITES] = True
         try:
             with connection.begin():
                 migrate(connection)
@@ -89,8 +89,8 @@ def opening(path: Path) -> Iterator[None]:
         raise StorageError(f"cannot open {path}: {reason(error)}") from error
 
 
-def opened(path: Path, *, begin: str = "BEGIN", **pragmas: str) -> Connection:
-    """A connection to the file, whose transactions begin with that statement."""
+def opened(path: Path, **pragmas: str) -> Connection:
+    """A connection to the file."""
 
     def prepare(connection: sqlite3.Connection, _record: Any) -> None:
         connection.isolation_level = None  # transactions begin where we say, not where the driver guesses
@@ -103,8 +103,13 @@ def opened(path: Path, *, begin: str = "BEGIN", **pragmas: str) -> Connection:
     engine = create_engine(URL.create("sqlite", database=str(path)), poolclass=NullPool, hide_parameters=True)
     engine.dialect.use_insertmanyvalues_wo_returning = True
     event.listen(engine, "connect", prepare)
-    event.listen(engine, "begin", lambda connection: connection.exec_driver_sql(begin))
+    event.listen(engine, "begin", _begin)
     return engine.connect()
+
+
+def _begin(connection: Connection) -> None:
+    # Taking the write lock later, after a read, could fail without waiting for it.
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if connection.info.get(WRITES) else "BEGIN")
 
 
 def _path(url: URL) -> Path:

@@ -23,6 +23,9 @@ from actors.storage.thread import Thread
 QUEUED_AT_MOST = 1000
 """Jobs that may wait; a caller that finds the queue full waits before it may queue."""
 
+WRITES = "writes"
+"""In the `info` of a connection: whether the transaction that begins next does more than read."""
+
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
@@ -180,6 +183,7 @@ class Writer:
 
     def _transact(self, jobs: list[Job]) -> list[Any]:
         results: list[Any] = []
+        self._connection.info[WRITES] = not all(step.statement.is_select for job in jobs for step in job.steps)
         with self._connection.begin():
             for _, alike in groupby(jobs, key=_kind):
                 results += self._perform(list(alike))

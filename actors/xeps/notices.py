@@ -37,9 +37,9 @@ class Notices(Feature):
         texts = []
         if welcome is not None and not told.welcome:
             # Who was there before it is not new.
-            created = self.domain.accounts.created(user.jid)
+            account = self.domain.accounts.find(user.jid)
             told = Told(told.motd, welcome=True)
-            if created is not None and created >= welcome.since:
+            if account is not None and account.created >= welcome.since:
                 texts.append(welcome.text)
         if motd is not None and told.motd != motd.id:
             told = Told(motd.id, told.welcome)

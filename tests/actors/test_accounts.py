@@ -215,16 +215,16 @@ def test_where_accounts_differ_in_their_iterations_decoys_do_too(accounts: Accou
 
 
 def test_an_account_is_disabled_for_a_reason_until_it_is_enabled(accounts: Accounts, storage: Storage) -> None:
-    assert accounts.disabled(ROMEO) is None
+    assert accounts.find(ROMEO).disabled is None
     accounts.disable(ROMEO, "gone")
     accounts.set_password(ROMEO, "a rose")
-    assert accounts_in(storage).disabled(ROMEO) == "gone"
+    assert accounts_in(storage).find(ROMEO).disabled == "gone"
     accounts.disable(ROMEO, None)
-    assert accounts.disabled(ROMEO) is None
+    assert accounts.find(ROMEO).disabled is None
     assert accounts.verify("romeo", "a rose")
 
 
 def test_who_does_not_exist_is_not_disabled(accounts: Accounts) -> None:
-    assert accounts.disabled(JULIET) is None
+    assert accounts.find(JULIET) is None
     with pytest.raises(NoSuchAccount):
         accounts.disable(JULIET, "gone")

@@ -83,11 +83,22 @@ def test_a_resource_that_comes_learns_which_other_resources_of_its_user_are_ther
     assert told(last) == ["presence romeo@localhost/c", "presence romeo@localhost/a"]
 
 
-def test_a_contact_who_is_offline_is_told_to_be_unavailable() -> None:
+def test_a_contact_without_an_available_resource_is_told_to_be_unavailable() -> None:
     """§4.3.2, rule 3"""
     world = World("romeo", "juliet")
     relate(world, ROMEO, JULIET, "to")
+    world.connect("juliet")
     assert "presence unavailable juliet@localhost" in told(world.connect("romeo").says("<presence/>"))
+
+
+def test_coming_and_going_wakes_nobody_who_is_not_there() -> None:
+    """§4.3.2, rule 3: not mandatory, for it can greatly increase the number of notifications."""
+    world = World("romeo", "juliet")
+    relate(world, ROMEO, JULIET, "both")
+    romeo = world.connect("romeo", "orchard").says("<presence/>")
+    assert told(romeo) == ["presence romeo@localhost/orchard"]
+    romeo.says("<presence type='unavailable'/>").says("<presence to='juliet@localhost/balcony'/>")
+    assert world.router.awake == 1
 
 
 def test_coming_costs_each_contact_two_stanzas_however_many_there_are() -> None:
@@ -370,6 +381,7 @@ def test_a_subscription_that_the_other_side_knows_nothing_of_ends_with_the_next_
     relate(world, ROMEO, JULIET, "to")
     rosters = world.domain.rosters
     rosters.change(JULIET, rosters.load(JULIET), ROMEO, rosters.load(ROMEO)[ROMEO])
+    world.connect("juliet")
     romeo = world.connect("romeo")
     romeo.asks("get", "<query xmlns='jabber:iq:roster'/>")
     romeo.says("<presence/>")
