@@ -104,7 +104,7 @@ class Readers:
         """Nothing is half read, and nothing was amiss."""
         worn = reader.root is None or reader.ended or reader.warnings or reader.fed > MOST_FED
         if worn or reader.dictionary != _Dictionary.number:
-            self._end(reader)
+            self.end(reader)
             return
         if self._count >= MOST_IDLE:
             self.forget()
@@ -115,16 +115,21 @@ class Readers:
         """Ends all documents that nobody reads."""
         for idle in self._idle.values():
             for reader in idle:
-                self._end(reader)
+                self.end(reader)
         self._idle.clear()
         self._count = 0
 
-    def _end(self, reader: Reader) -> None:
-        if reader.dictionary == _Dictionary.number and len(self._blank) < MOST_IDLE:
+    def end(self, reader: Reader) -> None:
+        """Something is half read or was amiss, or the document has grown old: the parser begins another one."""
+        if reader.dictionary != _Dictionary.number or len(self._blank) >= MOST_IDLE:
+            return
+        try:
             reader.parser.close()
-            for _ in reader.parser.read_events():  # the end of the root
-                pass
-            self._blank.append(reader.parser)
+        except etree.XMLSyntaxError:
+            return
+        for _ in reader.parser.read_events():  # the ends of what was open
+            pass
+        self._blank.append(reader.parser)
 
 
 _kinds: list[Readers] = []

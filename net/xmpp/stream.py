@@ -109,6 +109,7 @@ class Stream:
         self._limits = limits
         self._held = b""
         self._done = False
+        self._forget()
         self._expect_header()
 
     def _expect_header(self) -> None:
@@ -121,15 +122,21 @@ class Stream:
         self._drop()
 
     def _drop(self) -> None:
-        self._reader: Reader | None = None
-        self._readers = _FOR_HEADERS
-        self._names_client = False
+        """What is half read, if anything is, will not be read to its end."""
+        if self._reader is not None:
+            self._readers.end(self._reader)
+        self._forget()
 
     def _rest(self) -> None:
         """Nothing is half read: the reader goes back."""
         if self._reader is not None:
             self._readers.take_back(self._reader)
-            self._drop()
+        self._forget()
+
+    def _forget(self) -> None:
+        self._reader: Reader | None = None
+        self._readers = _FOR_HEADERS
+        self._names_client = False
 
     def feed(self, data: bytes) -> list[Event]:
         """What `data` completes. While the stream is paused it is held back, within the limit."""
@@ -152,7 +159,7 @@ class Stream:
                 self._read_carefully(data, events)
         except StreamError as error:
             self.stop()
-            events.append(Failed(error))
+            events.append(Failed(error.with_traceback(None)))  # which would hold these events, and they hold it
         return events
 
     def proceed(self, *, freely: bool = False) -> list[Event]:
