@@ -11,10 +11,11 @@ from __future__ import annotations
 import logging
 import sys
 import time
+import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import TracebackType
-from typing import Any, ClassVar, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeVar
 
 import gevent
 import pykka
@@ -74,7 +75,7 @@ class Future(pykka.Future[Any]):
 class Inbox:
     """An actor's mailbox, and its address: whoever holds it can `tell`."""
 
-    __slots__ = ("actor", "closed", "messages", "scheduled")
+    __slots__ = ("__weakref__", "actor", "closed", "messages", "scheduled")
 
     def __init__(self, actor: Actor) -> None:
         self.actor = actor
@@ -231,12 +232,28 @@ class Actor(pykka.Actor):
 
     def _stop(self) -> None:
         """Ends the actor after the message it is handling."""
-        if self.actor_inbox.closed:
+        inbox = self.actor_inbox
+        if inbox.closed:
             return
-        for message in self.actor_inbox.close():
+        for message in inbox.close():
             self.refuse(message)
         with _contained("%r failed to stop", self):
             self.on_stop()
+        self._let_go(inbox)
+
+    def _let_go(self, inbox: Inbox) -> None:
+        """The mailbox keeps the actor for what comes late. A ring of the two would wait for a full collection."""
+        self._former_inbox = weakref.ref(inbox)
+        del self.actor_inbox
+
+    if not TYPE_CHECKING:  # for which there would be everything then
+
+        def __getattr__(self, name: str) -> Any:
+            """The mailbox of an actor that has ended, as long as somebody else knows it."""
+            inbox = self._former_inbox() if name == "actor_inbox" else None
+            if inbox is None:
+                raise AttributeError(f"{type(self).__name__} has no {name}")
+            return inbox
 
     def fail(self, message: Any, rest: list[Any], crash: BaseException) -> None:
         """Handling `message` raised `crash`; `rest` came with it and has not been handled.
@@ -244,13 +261,15 @@ class Actor(pykka.Actor):
         Ends the actor and calls `on_failure`. A kind of actor that is to be started again says so in `succeed`.
         """
         log.error("%r crashed on %r", self, message, exc_info=crash)
-        left = rest + self.actor_inbox.close()
+        inbox = self.actor_inbox
+        left = rest + inbox.close()
         if message.__class__ is Envelope:
             _answer_dead(message)
         with _contained("%r failed to clean up", self):
             self.on_failure(type(crash), crash, crash.__traceback__)
         with _contained("nothing could take the place of %r", self):
             self.succeed(message, left)
+        self._let_go(inbox)
 
     def on_failure(
         self,

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from actors.contacts import Contacts
 from actors.subscription import TYPES
 from net.xmpp.errors import StanzaError
 from net.xmpp.jid import JID
@@ -38,11 +37,10 @@ def priority(presence: Stanza) -> int:
 class Presence:
     """The presence of one user's resources. An organ of the User: runs in its mailbox."""
 
-    __slots__ = ("_contacts", "_user")
+    __slots__ = ("_user",)
 
-    def __init__(self, user: User, contacts: Contacts) -> None:
+    def __init__(self, user: User) -> None:
         self._user = user
-        self._contacts = contacts
 
     # -- from the user's own resources
 
@@ -50,7 +48,7 @@ class Presence:
         """A presence of any type that a resource has sent. Raises StanzaError."""
         type = stanza.type
         if type in TYPES:
-            self._contacts.send(stanza)
+            self._user.contacts.send(stanza)
         elif type in ("", "unavailable"):
             if stanza.to is not None:
                 self._direct(resource, stanza)
@@ -92,7 +90,7 @@ class Presence:
         for contact, item in user.roster:
             if item.seen_by_user and router.may_be_there(contact):
                 user.route(Stanza("presence", type="probe", from_=user.full_jid(resource), to=contact))
-        self._contacts.repeat_requests(resource)
+        self._user.contacts.repeat_requests(resource)
 
     def gone(self, resource: Resource, stanza: Stanza | None = None) -> None:
         """A resource is not available any more; `stanza` is how it said so, None if it could not (§4.5)."""
@@ -160,7 +158,7 @@ class Presence:
         assert stanza.to is not None
         self._note_error(stanza)
         if stanza.type in TYPES:
-            self._contacts.receive(stanza)
+            self._user.contacts.receive(stanza)
         elif stanza.type == "probe":
             self._answer_probe(stanza)
         elif stanza.to.resource:

@@ -76,8 +76,6 @@ class User(Actor):
         self.domain = domain
         self.jid = jid
         self.resources: dict[str, Resource] = {}
-        self.contacts = Contacts(self)
-        self.presence = Presence(self, self.contacts)
         self.state: dict[str, Any] = {}
         self._suspect: Message | None = None
         self._sleepy = False
@@ -85,6 +83,16 @@ class User(Actor):
     exists: bool
     disabled: bool
     roster: Roster
+
+    # The organs have no state of their own: they are made where they are used, and nothing has to hold them.
+
+    @property
+    def contacts(self) -> Contacts:
+        return Contacts(self)
+
+    @property
+    def presence(self) -> Presence:
+        return Presence(self)
 
     def on_start(self) -> None:
         accounts = self.domain.accounts

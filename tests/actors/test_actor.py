@@ -252,6 +252,20 @@ def test_a_crashed_actor_leaves_memory_too(monkeypatch: pytest.MonkeyPatch) -> N
     assert gone() is None
 
 
+def test_an_actor_that_has_ended_leaves_memory_without_the_collector() -> None:
+    gc.collect()
+    gc.disable()
+    try:
+        actor = Doer()
+        actor.actor_ref.stop(timeout=1)
+        settle()
+        gone = weakref.ref(actor)
+        del actor
+        assert gone() is None
+    finally:
+        gc.enable()
+
+
 # -- the beginning and the end
 
 
@@ -267,9 +281,10 @@ def test_on_start_comes_before_the_first_message_and_on_stop_after_the_last() ->
 
 def test_what_waits_for_an_actor_that_stops_is_refused_in_order() -> None:
     actor = Doer()
+    inbox = actor.actor_inbox
     tell(actor, 1, Do(actor.stop), 2, _ActorStop(), 3, 4)
     settle()
-    tell(actor, 5)
+    inbox.tell(5)
     assert actor.handled == [1, 2]
     assert [message for message in actor.refused if isinstance(message, int)] == [3, 4, 5]
     assert actor.life == ["start", "stop"]

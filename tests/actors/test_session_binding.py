@@ -255,7 +255,7 @@ def test_a_request_that_its_user_crashes_on_is_refused() -> None:
     def fail(_: str) -> bool:
         raise RuntimeError("made to fail")
 
-    world.domain.accounts.exists = fail  # type: ignore[method-assign]
+    world.domain.accounts.find = fail  # type: ignore[method-assign]
     assert failure(client.says(request()).hears_one()) == ("cancel", "internal-server-error")
     client.wire.cut()
     settle()

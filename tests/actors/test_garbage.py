@@ -1,0 +1,40 @@
+"""Whoever comes, does what users do, and goes leaves nothing to the garbage collector.
+
+A full collection looks at all that every user has in memory, and everybody waits for it. So the server goes without
+(see `actors/daemon.py`), which it can only as long as this holds.
+"""
+
+from __future__ import annotations
+
+import gc
+
+from tests.world import World
+
+
+def come_and_go(world: World) -> None:
+    romeo, juliet = world.available("romeo"), world.available("juliet")
+    romeo.says("<message to='juliet@localhost' type='chat'><body>soft</body></message>")
+    juliet.says("<message to='romeo@localhost/nobody' type='chat'><body>ay me</body></message>")
+    juliet.asks("get", "<ping xmlns='urn:xmpp:ping'/>", to="localhost")
+    juliet.asks("get", "<nothing xmlns='urn:test'/>", to="localhost")
+    romeo.says("</stream:stream>")
+    juliet.wire.cut()
+    nurse = world.connect("nurse").says("<message><body></message>")
+    assert nurse.hears_the_end() == "not-well-formed"
+    for _ in range(2):
+        world.clock.advance(60)
+
+
+def test_coming_and_going_leaves_nothing_for_the_collector() -> None:
+    world = World("romeo", "juliet", "nurse")
+    world.befriend("romeo", "juliet")
+    come_and_go(world)
+    gc.collect()
+    gc.disable()
+    try:
+        for _ in range(20):
+            come_and_go(world)
+        assert world.router.awake == 0
+        assert gc.collect() < 20
+    finally:
+        gc.enable()
