@@ -1,0 +1,45 @@
+"""Every scenario by name. Each is measured once over plain TCP and once, as NAME-tls, over TLS."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple, Protocol
+
+from tests.bench.load import Load
+from tests.bench.measure import Row, Usage
+from tests.bench.scenarios.chat import Chat
+from tests.bench.scenarios.idle import Idle
+
+
+class Scenario(Protocol):
+    """A load, and what to look at meanwhile."""
+
+    @property
+    def users(self) -> int:
+        """How many accounts it takes."""
+
+    def measure(self, load: Load, usage: Usage, seconds: float) -> Iterator[Row]:
+        """Loads a server that has just been started; what takes as long as one likes takes `seconds`. Raises Stuck."""
+
+
+# In the order in which they are shown. What Parley cannot do yet has no line here.
+SCENARIOS: dict[str, Scenario] = {
+    "chat-1x1": Chat(pairs=1, window=1),
+    "chat-50x10": Chat(pairs=50, window=10),
+    "chat-500x2": Chat(pairs=500, window=2),
+    "idle": Idle(levels=(1_000, 5_000, 10_000)),
+}
+
+
+class Run(NamedTuple):
+    """A scenario, and whether the clients speak TLS."""
+
+    scenario: Scenario
+    tls: bool
+
+
+RUNS: dict[str, Run] = {
+    name + suffix: Run(scenario, tls)
+    for name, scenario in SCENARIOS.items()
+    for suffix, tls in (("", False), ("-tls", True))
+}

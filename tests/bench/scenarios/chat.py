@@ -1,0 +1,94 @@
+"""Chat: pairs of clients, of which one sends to the other and always has the same number of messages under way."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from tests.bench import users
+from tests.bench.load import Client, Load, counting, ignore
+from tests.bench.login import log_in
+from tests.bench.measure import Row, Usage, percentile
+
+BODY = b"It was the lark, the herald of the morn, no nightingale."
+
+
+@dataclass(frozen=True)
+class Chat:
+    """`pairs` with `window` messages under way each."""
+
+    pairs: int
+    window: int
+
+    @property
+    def users(self) -> int:
+        """How many accounts it takes."""
+        return 2 * self.pairs
+
+    def measure(self, load: Load, usage: Usage, seconds: float) -> Iterator[Row]:
+        clients = log_in(load, range(self.users))
+        yield Row("", talk(load, usage, clients, self.window, seconds))
+
+
+def talk(load: Load, usage: Usage, clients: list[Client], window: int, seconds: float) -> dict[str, float]:
+    """Lets every second client send to the one after it, which has the number of its place; measures that."""
+    load.settle()
+    talks = [_Talk(clients[number], clients[number + 1], number + 1, window) for number in range(0, len(clients), 2)]
+    for each in talks:
+        each.begin()
+    load.run_for(min(1.0, seconds / 2))
+    for each in talks:
+        each.waits.clear()
+    window_of_time = usage.window()
+    load.run_for(seconds)
+    took = window_of_time.end()
+    for each in talks:
+        each.end()
+    load.settle()
+    waits = sorted(wait for each in talks for wait in each.waits)
+    count = sum(number for _, number in waits)
+    return {
+        "messages/s": count / took.seconds,
+        "µs CPU/message": 1e6 * took.cpu / count if count else float("nan"),
+        "p50 ms": 1e3 * percentile(waits, 0.5),
+        "p99 ms": 1e3 * percentile(waits, 0.99),
+        "load % CPU": 100 * took.load_cpu / took.seconds,
+    }
+
+
+class _Talk:
+    """One pair. `waits`: how long messages took from being sent to being heard (seconds), and how many took so long."""
+
+    def __init__(self, sender: Client, receiver: Client, number: int, window: int) -> None:
+        message = b"<message to='%b' type='chat' id='m'><body>%b</body></message>" % (users.jid(number).encode(), BODY)
+        self.waits: list[tuple[float, int]] = []
+        self._messages = [message * count for count in range(window + 1)]
+        self._sender = sender
+        self._receiver = receiver
+        self._window = window
+        self._under_way: deque[tuple[float, int]] = deque()
+
+    def begin(self) -> None:
+        self._receiver.hear = counting(b"</message>", self._heard)
+        self._send(self._window)
+
+    def end(self) -> None:
+        self._receiver.hear = ignore
+
+    def _send(self, count: int) -> None:
+        self._under_way.append((time.perf_counter(), count))
+        self._sender.send(self._messages[count])
+
+    def _heard(self, count: int) -> None:
+        now = time.perf_counter()
+        left = count
+        while left:
+            sent, number = self._under_way.popleft()
+            if number > left:
+                self._under_way.appendleft((sent, number - left))
+                number = left
+            self.waits.append((now - sent, number))
+            left -= number
+        self._send(count)

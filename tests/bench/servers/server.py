@@ -1,0 +1,131 @@
+"""A server that is measured: a process in a scratch folder of its own, on ports of its own."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import time
+from abc import ABC, abstractmethod
+from contextlib import suppress
+from pathlib import Path
+from typing import ClassVar, NamedTuple, Self
+
+HOST = "127.0.0.1"
+
+PATIENCE = 60.0
+"""Seconds that it may take to start, and to stop."""
+
+
+class CannotRun(Exception):
+    """A server does not do what it has to; the message has the end of what it says about it."""
+
+
+class Certificate(NamedTuple):
+    """The PEM files of the certificate that every server shows, and of its key."""
+
+    chain: Path
+    key: Path
+
+
+class Server(ABC):
+    """`users` accounts in `folder`, which exists and is empty. Runs inside `with`, as often as one likes.
+
+    `port` is that of plain connections, `tls_port` that of those with TLS from the start.
+    """
+
+    name: ClassVar[str]
+
+    def __init__(self, folder: Path, users: int, certificate: Certificate) -> None:
+        self.folder = folder
+        self.users = users
+        self.certificate = certificate
+        self.port, self.tls_port = free_ports(2)
+        self._log = folder / "log"
+        self.environment: dict[str, str] = {}
+        self.prepare()
+
+    @classmethod
+    def missing(cls) -> str | None:
+        """What has to be installed before this server can be measured."""
+        return None
+
+    @abstractmethod
+    def prepare(self) -> None:
+        """Writes the configuration and the accounts. Raises CannotRun."""
+
+    @abstractmethod
+    def command(self) -> list[str]:
+        """The command that runs it in the foreground."""
+
+    @property
+    def session(self) -> int:
+        """The id of the session that its processes and no others are in."""
+        return self._process.pid
+
+    def __enter__(self) -> Self:
+        self._process = self._begin(self.command())
+        deadline = time.monotonic() + PATIENCE
+        for port in (self.port, self.tls_port):
+            while not _answers(port):
+                if self._process.poll() is not None or time.monotonic() > deadline:
+                    self.__exit__()
+                    raise CannotRun(f"{self.name} does not start: {self._said()}")
+                time.sleep(0.02)
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        _end(self._process)
+
+    def run(self, command: list[str]) -> None:
+        """Has a command of its preparation done. Raises CannotRun."""
+        process = self._begin(command)
+        try:
+            status = process.wait(10 * PATIENCE)
+        finally:
+            _end(process)
+        if status:
+            raise CannotRun(f"{self.name} cannot be prepared: {self._said()}")
+
+    def _begin(self, command: list[str]) -> subprocess.Popen[bytes]:
+        with self._log.open("ab") as log:
+            return subprocess.Popen(
+                command,
+                cwd=self.folder,
+                env={**os.environ, **self.environment},
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+
+    def _said(self) -> str:
+        return self._log.read_text(errors="replace")[-2000:]
+
+
+def free_ports(count: int) -> list[int]:
+    """Ports that nobody listens on now."""
+    sockets = [socket.create_server((HOST, 0)) for _ in range(count)]
+    ports = [sock.getsockname()[1] for sock in sockets]
+    for sock in sockets:
+        sock.close()
+    return ports
+
+
+def _answers(port: int) -> bool:
+    try:
+        socket.create_connection((HOST, port), timeout=5).close()
+    except OSError:
+        return False
+    return True
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """Asks it to stop; whatever is left of it after a while is killed."""
+    process.terminate()
+    with suppress(subprocess.TimeoutExpired):
+        process.wait(PATIENCE)
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
