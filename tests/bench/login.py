@@ -13,7 +13,6 @@ HEADER = (
     b"<?xml version='1.0'?><stream:stream to='localhost' version='1.0' xmlns='jabber:client'"
     b" xmlns:stream='http://etherx.jabber.org/streams'>"
 )
-GOODBYE = b"</stream:stream>"
 SASL = b"urn:ietf:params:xml:ns:xmpp-sasl"
 BIND = b"<iq type='set' id='bind'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'><resource>bench</resource></bind></iq>"
 ROSTER = b"<iq type='get' id='roster'><query xmlns='jabber:iq:roster'/></iq>"

@@ -23,6 +23,14 @@ class Took(NamedTuple):
     cpu: float
     load_cpu: float
 
+    def each(self, thing: str, count: int) -> dict[str, float]:
+        """Figures for so many of these. The load is what holds up the server once it takes all of a core."""
+        return {
+            f"{thing}s/s": count / self.seconds,
+            f"µs CPU/{thing}": 1e6 * self.cpu / count if count else float("nan"),
+            "% CPU of load": 100 * self.load_cpu / self.seconds,
+        }
+
 
 class Usage:
     """What a server takes: that whose processes are in this session."""

@@ -8,7 +8,11 @@ from typing import NamedTuple, Protocol
 from tests.bench.load import Load
 from tests.bench.measure import Row, Usage
 from tests.bench.scenarios.chat import Chat
+from tests.bench.scenarios.growth import Growth
 from tests.bench.scenarios.idle import Idle
+from tests.bench.scenarios.login import Login
+from tests.bench.scenarios.presence import Presence
+from tests.bench.scenarios.storm import Storm
 
 
 class Scenario(Protocol):
@@ -27,7 +31,11 @@ SCENARIOS: dict[str, Scenario] = {
     "chat-1x1": Chat(pairs=1, window=1),
     "chat-50x10": Chat(pairs=50, window=10),
     "chat-500x2": Chat(pairs=500, window=2),
+    "presence": Presence(groups=20),
+    "login": Login(users=1_000),
     "idle": Idle(levels=(1_000, 5_000, 10_000)),
+    "storm": Storm(users=2_000),
+    "growth": Growth(Chat(pairs=50, window=10), levels=(0, 1_000, 10_000)),
 }
 
 

@@ -41,20 +41,17 @@ def talk(load: Load, usage: Usage, clients: list[Client], window: int, seconds: 
     load.run_for(min(1.0, seconds / 2))
     for each in talks:
         each.waits.clear()
-    window_of_time = usage.window()
+    measuring = usage.window()
     load.run_for(seconds)
-    took = window_of_time.end()
+    took = measuring.end()
     for each in talks:
         each.end()
     load.settle()
     waits = sorted(wait for each in talks for wait in each.waits)
-    count = sum(number for _, number in waits)
     return {
-        "messages/s": count / took.seconds,
-        "µs CPU/message": 1e6 * took.cpu / count if count else float("nan"),
+        **took.each("message", sum(count for _, count in waits)),
         "p50 ms": 1e3 * percentile(waits, 0.5),
         "p99 ms": 1e3 * percentile(waits, 0.99),
-        "load % CPU": 100 * took.load_cpu / took.seconds,
     }
 
 

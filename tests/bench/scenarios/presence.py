@@ -1,0 +1,78 @@
+"""Presence: in every group, all change their presence, and again as soon as everybody has heard of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import cycle
+
+from tests.bench import users
+from tests.bench.load import Client, Load, counting
+from tests.bench.login import log_in
+from tests.bench.measure import Row, Usage
+
+SHOWS = (b"away", b"dnd")
+
+
+@dataclass(frozen=True)
+class Presence:
+    """So many groups, of users who all are contacts of each other."""
+
+    groups: int
+
+    @property
+    def users(self) -> int:
+        """How many accounts it takes."""
+        return self.groups * users.GROUP
+
+    def measure(self, load: Load, usage: Usage, seconds: float) -> Iterator[Row]:
+        clients = log_in(load, range(self.users))
+        load.settle()
+        groups = [_Group(clients, first) for first in range(0, self.users, users.GROUP)]
+        for group in groups:
+            group.change()
+        load.run_for(min(1.0, seconds / 2))
+        before = sum(group.heard for group in groups)
+        window = usage.window()
+        load.run_for(seconds)
+        took = window.end()
+        count = sum(group.heard for group in groups) - before
+        yield Row("", took.each("presence", count))
+
+
+class _Group:
+    """Users who are contacts of each other. `heard`: how many presences of others they have heard."""
+
+    def __init__(self, clients: list[Client], first: int) -> None:
+        self.heard = 0
+        self._awaited = 0
+        self._senders: list[tuple[Client, Iterator[bytes]]] = []
+        for number in range(first, first + users.GROUP):
+            name = users.name(number).encode()
+            changes = (b"<presence><show>%b</show><status>I am %b</status></presence>" % (show, name) for show in SHOWS)
+            self._senders.append((clients[number], cycle(changes)))
+            clients[number].hear = self._others(b">I am %b<" % name)
+
+    def change(self) -> None:
+        """All of them change their presence."""
+        self._awaited += users.GROUP * (users.GROUP - 1)
+        for client, changes in self._senders:
+            client.send(next(changes))
+
+    def _others(self, own: bytes) -> Callable[[bytes], None]:
+        """Counts the presences of others: some servers let a client hear its own as well."""
+        each, each_own = counting(b"</presence>", self._hear), counting(own, self._unhear)
+
+        def hear(data: bytes) -> None:
+            each_own(data)
+            each(data)
+
+        return hear
+
+    def _hear(self, count: int) -> None:
+        self.heard += count
+        if self.heard == self._awaited:
+            self.change()
+
+    def _unhear(self, count: int) -> None:
+        self.heard -= count
