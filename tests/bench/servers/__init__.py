@@ -6,11 +6,12 @@ from pathlib import Path
 
 from net.tls import self_signed
 from tests.bench import users
+from tests.bench.servers.ejabberd import Ejabberd
 from tests.bench.servers.parley import Parley
 from tests.bench.servers.prosody import Prosody
 from tests.bench.servers.server import CannotRun, Certificate, Server
 
-SERVERS: dict[str, type[Server]] = {server.name: server for server in (Parley, Prosody)}
+SERVERS: dict[str, type[Server]] = {server.name: server for server in (Parley, Prosody, Ejabberd)}
 
 
 def prepare(name: str, folder: Path, count: int) -> Server:
