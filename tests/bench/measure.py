@@ -33,33 +33,33 @@ class Took(NamedTuple):
 
 
 class Usage:
-    """What a server takes: that whose processes are in this session."""
+    """What a server takes: this process and those below it."""
 
-    def __init__(self, session: int) -> None:
-        self._session = session
+    def __init__(self, pid: int) -> None:
+        self._pid = pid
 
     def window(self) -> Window:
         """Begins to measure time."""
-        return Window(self._session)
+        return Window(self._pid)
 
     def resident(self) -> int:
         """Bytes of resident memory."""
-        return proc.resident(self._session)
+        return proc.resident(self._pid)
 
 
 class Window:
     """A stretch of time, from when it is made until `end`."""
 
-    def __init__(self, session: int) -> None:
-        self._session = session
-        self._cpu = proc.cpu(session)
+    def __init__(self, pid: int) -> None:
+        self._pid = pid
+        self._cpu = proc.cpu(pid)
         self._load_cpu = time.process_time()
         self._began = time.perf_counter()
 
     def end(self) -> Took:
         """What it has cost."""
         seconds = time.perf_counter() - self._began
-        return Took(seconds, proc.cpu(self._session) - self._cpu, time.process_time() - self._load_cpu)
+        return Took(seconds, proc.cpu(self._pid) - self._cpu, time.process_time() - self._load_cpu)
 
 
 def percentile(counted: Sequence[tuple[float, int]], part: float) -> float:

@@ -61,10 +61,10 @@ def once(server: Server, run: Run, seconds: float) -> list[Row]:
     address = (HOST, server.tls_port if run.tls else server.port)
     process = ProcessPoolExecutor(1, get_context("spawn"), initializer=signal.signal, initargs=QUIETLY)
     with server, process:
-        return process.submit(load, run, address, server.session, seconds).result()
+        return process.submit(load, run, address, server.pid, seconds).result()
 
 
-def load(run: Run, address: tuple[str, int], session: int, seconds: float) -> list[Row]:
-    """Loads the server that listens there, whose processes are in that session. Raises Stuck."""
+def load(run: Run, address: tuple[str, int], pid: int, seconds: float) -> list[Row]:
+    """Loads the server that listens there, which is that process. Raises Stuck."""
     with Load(address, tls=run.tls) as load:
-        return list(run.scenario.measure(load, Usage(session), seconds))
+        return list(run.scenario.measure(load, Usage(pid), seconds))

@@ -1,4 +1,4 @@
-"""ejabberd, from Debian's package: its own database, in memory and on disk, and the features that Parley has too."""
+"""ejabberd, from Debian's package: its own database and the features that Parley has too."""
 
 from __future__ import annotations
 
@@ -40,19 +40,24 @@ modules:
   mod_version: {{}}
 """
 
-# What the records are, in terms of Erlang, one for each account and each contact; as in its ejabberd_auth.hrl, scram.hrl
-# and mod_roster.hrl.
-ACCOUNT = (
-    '{{passwd, {{<<"{name}">>, <<"{domain}">>}},'
-    ' {{scram, <<"{stored}">>, <<"{server}">>, <<"{salt}">>, sha256, {iterations}}}}}.\n'
-)
-CONTACT = (
-    '{{roster, {{<<"{name}">>, <<"{domain}">>, {contact}}}, {{<<"{name}">>, <<"{domain}">>}}, {contact},'
-    ' <<"{called}">>, both, none, [], <<>>, []}}.\n'
-)
+# Run inside of it, in Erlang. Each line of the file is a user with all contacts; the records are those of its
+# ejabberd_auth.hrl, scram.hrl and mod_roster.hrl. Rosters and passwords are by default on the disk alone; in memory,
+# and logged to the disk, they are faster.
 LOAD = """
-    {{ok, Records}} = file:consult("{records}"),
-    lists:foreach(fun mnesia:dirty_write/1, Records),
+    [{{atomic, ok}} = mnesia:change_table_copy_type(Table, node(), disc_copies) || Table <- [passwd, roster]],
+    {{ok, Text}} = file:read_file("{file}"),
+    Keys = {{scram, <<"{stored}">>, <<"{server}">>, <<"{salt}">>, sha256, {iterations}}},
+    Domain = <<"{domain}">>,
+    lists:foreach(fun(Line) ->
+        [Name | Contacts] = binary:split(Line, <<" ">>, [global]),
+        User = {{Name, Domain}},
+        mnesia:dirty_write({{passwd, User, Keys}}),
+        lists:foreach(fun(Contact) ->
+            JID = {{Contact, Domain, <<>>}},
+            mnesia:dirty_write({{roster, {{Name, Domain, JID}}, User, JID, Contact, both, none, [], <<>>, []}})
+        end, Contacts)
+    end, binary:split(Text, <<"\\n">>, [global, trim])),
+    ejabberd_mnesia:dump_schema(),
     mnesia:dump_log(),
     init:stop().
 """
@@ -63,7 +68,9 @@ class Ejabberd(Server):
 
     @classmethod
     def missing(cls) -> str | None:
-        return None if shutil.which("erl") and _libraries() else "it is not in /usr/lib; the Debian package has its name"
+        return (
+            None if shutil.which("erl") and _libraries() else "it is not in /usr/lib; the Debian package has its name"
+        )
 
     def prepare(self) -> None:
         config = self.folder / "ejabberd.yml"
@@ -75,22 +82,13 @@ class Ejabberd(Server):
             "ERL_LIBS": str(_libraries()),
             "HOME": str(self.folder),
         }
-        records = self.folder / "records"
-        self._write(records)
-        self.run([*self.command(), "-eval", LOAD.format(records=records)])
-        records.unlink()
-
-    def _write(self, path: Path) -> None:
-        """Accounts and rosters as the records that they are in its database."""
+        file = self.folder / "users"
+        lines = ((number, *users.contacts(number, self.users)) for number in range(self.users))
+        file.write_text("\n".join(" ".join(map(users.name, line)) for line in lines))
         keys = {"stored": users.STORED_KEY, "server": users.SERVER_KEY, "salt": users.SALT}
         encoded = {name: b64encode(key).decode() for name, key in keys.items()}
-        with path.open("w") as file:
-            for number in range(self.users):
-                own = {"name": users.name(number), "domain": users.DOMAIN}
-                file.write(ACCOUNT.format(iterations=users.ITERATIONS, **own, **encoded))
-                for other in users.contacts(number, self.users):
-                    contact = f'{{<<"{users.name(other)}">>, <<"{users.DOMAIN}">>, <<>>}}'
-                    file.write(CONTACT.format(contact=contact, called=users.name(other), **own))
+        load = LOAD.format(file=file, iterations=users.ITERATIONS, domain=users.DOMAIN, **encoded)
+        self.run([*self.command(), "-eval", load])
 
     def command(self) -> list[str]:
         """As its own script has it, but without a name by which other nodes could find it."""

@@ -31,6 +31,7 @@ modules_enabled = {{
     "lastactivity", "admin_adhoc",
 }}
 modules_disabled = {{ "s2s" }}
+certificates = "{folder}"
 ssl = {{ certificate = "{certificate.chain}", key = "{certificate.key}" }}
 
 VirtualHost "{domain}"

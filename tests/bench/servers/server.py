@@ -12,6 +12,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import ClassVar, NamedTuple, Self
 
+from tests.bench.login import HEADER
+
 HOST = "127.0.0.1"
 
 PATIENCE = 60.0
@@ -60,19 +62,18 @@ class Server(ABC):
         """The command that runs it in the foreground."""
 
     @property
-    def session(self) -> int:
-        """The id of the session that its processes and no others are in."""
+    def pid(self) -> int:
+        """The process that it is, or the first of them."""
         return self._process.pid
 
     def __enter__(self) -> Self:
         self._process = self._begin(self.command())
         deadline = time.monotonic() + PATIENCE
-        for port in (self.port, self.tls_port):
-            while not _answers(port):
-                if self._process.poll() is not None or time.monotonic() > deadline:
-                    self.__exit__()
-                    raise CannotRun(f"{self.name} does not start: {self._said()}")
-                time.sleep(0.02)
+        while not self._answers():
+            if self._process.poll() is not None or time.monotonic() > deadline:
+                self.__exit__()
+                raise CannotRun(f"{self.name} does not start: {self._said()}")
+            time.sleep(0.02)
         return self
 
     def __exit__(self, *exception: object) -> None:
@@ -100,6 +101,15 @@ class Server(ABC):
                 start_new_session=True,
             )
 
+    def _answers(self) -> bool:
+        """Whether somebody is there who speaks XMPP: some open their ports long before they do."""
+        try:
+            with socket.create_connection((HOST, self.port), timeout=PATIENCE) as sock:
+                sock.sendall(HEADER)
+                return bool(sock.recv(1))
+        except OSError:
+            return False
+
     def _said(self) -> str:
         return self._log.read_text(errors="replace")[-2000:]
 
@@ -111,14 +121,6 @@ def free_ports(count: int) -> list[int]:
     for sock in sockets:
         sock.close()
     return ports
-
-
-def _answers(port: int) -> bool:
-    try:
-        socket.create_connection((HOST, port), timeout=5).close()
-    except OSError:
-        return False
-    return True
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
