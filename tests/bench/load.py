@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import errno
 import itertools
+import os
 import select
 import socket
 import ssl
@@ -113,7 +114,7 @@ class Client:
         sock.bind((source, 0))
         failed = sock.connect_ex(load.address)
         if failed not in (0, errno.EINPROGRESS):
-            raise OSError(failed, f"cannot connect to {load.address}")
+            raise Stuck(f"cannot connect: {os.strerror(failed)}")
         self._sock: socket.socket = sock
         self._recv = sock.recv
         self._load = load
@@ -158,7 +159,7 @@ class Client:
 
     def _connected(self) -> None:
         if failed := self._sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
-            raise OSError(failed, f"cannot connect to {self._load.address}")
+            raise Stuck(f"cannot connect: {os.strerror(failed)}")
         self.writable = self._flush
         if self._load.context is None:
             self._begin()

@@ -8,6 +8,9 @@ from typing import NamedTuple
 
 from tests.bench import proc
 
+LOAD_CPU = "% CPU of load"
+"""The figure that says how busy the load was; near 100, it may be what held everything up."""
+
 
 class Row(NamedTuple):
     """Figures by name with unit, of one `part` of a scenario, "" where it has but one."""
@@ -24,11 +27,11 @@ class Took(NamedTuple):
     load_cpu: float
 
     def each(self, thing: str, count: int) -> dict[str, float]:
-        """Figures for so many of these. The load is what holds up the server once it takes all of a core."""
+        """Figures for so many of these."""
         return {
             f"{thing}s/s": count / self.seconds,
             f"µs CPU/{thing}": 1e6 * self.cpu / count if count else float("nan"),
-            "% CPU of load": 100 * self.load_cpu / self.seconds,
+            LOAD_CPU: 100 * self.load_cpu / self.seconds,
         }
 
 

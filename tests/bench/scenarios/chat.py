@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from tests.bench import users
-from tests.bench.load import Client, Load, counting, ignore
+from tests.bench.load import Client, Load, Stuck, counting
 from tests.bench.login import log_in
 from tests.bench.measure import Row, Usage, percentile
 
@@ -33,7 +33,7 @@ class Chat:
 
 
 def talk(load: Load, usage: Usage, clients: list[Client], window: int, seconds: float) -> dict[str, float]:
-    """Lets every second client send to the one after it, which has the number of its place; measures that."""
+    """Lets every second client send to the one after it, which has the number of its place. Raises Stuck."""
     load.settle()
     talks = [_Talk(clients[number], clients[number + 1], number + 1, window) for number in range(0, len(clients), 2)]
     for each in talks:
@@ -44,10 +44,12 @@ def talk(load: Load, usage: Usage, clients: list[Client], window: int, seconds: 
     measuring = usage.window()
     load.run_for(seconds)
     took = measuring.end()
-    for each in talks:
-        each.end()
-    load.settle()
     waits = sorted(wait for each in talks for wait in each.waits)
+    for each in talks:
+        each.going = False
+    load.settle()
+    if lost := sum(each.under_way for each in talks):
+        raise Stuck(f"{lost} messages have not arrived")
     return {
         **took.each("message", sum(count for _, count in waits)),
         "p50 ms": 1e3 * percentile(waits, 0.5),
@@ -56,36 +58,43 @@ def talk(load: Load, usage: Usage, clients: list[Client], window: int, seconds: 
 
 
 class _Talk:
-    """One pair. `waits`: how long messages took from being sent to being heard (seconds), and how many took so long."""
+    """One pair. `waits`: how long messages took from being sent to being heard (seconds), and how many took so long.
+
+    While it is `going`, another message is sent for each that is heard.
+    """
 
     def __init__(self, sender: Client, receiver: Client, number: int, window: int) -> None:
         message = b"<message to='%b' type='chat' id='m'><body>%b</body></message>" % (users.jid(number).encode(), BODY)
         self.waits: list[tuple[float, int]] = []
+        self.going = True
         self._messages = [message * count for count in range(window + 1)]
         self._sender = sender
         self._receiver = receiver
         self._window = window
-        self._under_way: deque[tuple[float, int]] = deque()
+        self._sent: deque[tuple[float, int]] = deque()
+
+    @property
+    def under_way(self) -> int:
+        """How many messages have been sent and not been heard."""
+        return sum(count for _, count in self._sent)
 
     def begin(self) -> None:
         self._receiver.hear = counting(b"</message>", self._heard)
         self._send(self._window)
 
-    def end(self) -> None:
-        self._receiver.hear = ignore
-
     def _send(self, count: int) -> None:
-        self._under_way.append((time.perf_counter(), count))
+        self._sent.append((time.perf_counter(), count))
         self._sender.send(self._messages[count])
 
     def _heard(self, count: int) -> None:
         now = time.perf_counter()
         left = count
         while left:
-            sent, number = self._under_way.popleft()
+            sent, number = self._sent.popleft()
             if number > left:
-                self._under_way.appendleft((sent, number - left))
+                self._sent.appendleft((sent, number - left))
                 number = left
             self.waits.append((now - sent, number))
             left -= number
-        self._send(count)
+        if self.going:
+            self._send(count)

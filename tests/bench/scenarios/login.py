@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
-from itertools import cycle
 
 from tests.bench.load import Client, Load, Script
-from tests.bench.login import AT_ONCE, script
+from tests.bench.login import script
 from tests.bench.measure import Row, Usage
 
 GOODBYE = b"</stream:stream>"
@@ -16,24 +16,27 @@ GOODBYE = b"</stream:stream>"
 
 @dataclass(frozen=True)
 class Login:
-    """So many users, who come in turn."""
+    """So many users, who come in turn, and so many of them at once."""
 
     users: int
+    at_once: int
 
     def measure(self, load: Load, usage: Usage, seconds: float) -> Iterator[Row]:
-        numbers = cycle(range(self.users))
+        away = deque(range(self.users))
         count = 0
 
         def come() -> None:
-            load.connect(partial(visit, number=next(numbers)), leave)
+            number = away.popleft()
+            load.connect(partial(visit, number=number), partial(leave, number))
 
-        def leave(client: Client) -> None:
+        def leave(number: int, client: Client) -> None:
             nonlocal count
             count += 1
             client.close()
+            away.append(number)
             come()
 
-        for _ in range(AT_ONCE):
+        for _ in range(self.at_once):
             come()
         load.run_for(min(1.0, seconds / 2))
         before = count

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import cycle
 
 from tests.bench import users
-from tests.bench.load import Client, Load, counting
+from tests.bench.load import Client, Load, Stuck, counting
 from tests.bench.login import log_in
 from tests.bench.measure import Row, Usage
 
@@ -37,15 +37,23 @@ class Presence:
         load.run_for(seconds)
         took = window.end()
         count = sum(group.heard for group in groups) - before
+        for group in groups:
+            group.going = False
+        load.settle()
+        if lost := sum(group.awaited - group.heard for group in groups):
+            raise Stuck(f"{lost} presences have not arrived")
         yield Row("", took.each("presence", count))
 
 
 class _Group:
-    """Users who are contacts of each other. `heard`: how many presences of others they have heard."""
+    """Users who are contacts of each other. `heard`: how many presences of others they have, out of all `awaited`.
+
+    While it is `going`, all change their presence when everybody has heard of the last change.
+    """
 
     def __init__(self, clients: list[Client], first: int) -> None:
-        self.heard = 0
-        self._awaited = 0
+        self.heard = self.awaited = 0
+        self.going = True
         self._senders: list[tuple[Client, Iterator[bytes]]] = []
         for number in range(first, first + users.GROUP):
             name = users.name(number).encode()
@@ -55,7 +63,7 @@ class _Group:
 
     def change(self) -> None:
         """All of them change their presence."""
-        self._awaited += users.GROUP * (users.GROUP - 1)
+        self.awaited += users.GROUP * (users.GROUP - 1)
         for client, changes in self._senders:
             client.send(next(changes))
 
@@ -71,7 +79,7 @@ class _Group:
 
     def _hear(self, count: int) -> None:
         self.heard += count
-        if self.heard == self._awaited:
+        if self.going and self.heard == self.awaited:
             self.change()
 
     def _unhear(self, count: int) -> None:

@@ -68,22 +68,28 @@ class Server(ABC):
 
     def __enter__(self) -> Self:
         self._process = self._begin(self.command())
-        deadline = time.monotonic() + PATIENCE
-        while not self._answers():
-            if self._process.poll() is not None or time.monotonic() > deadline:
-                self.__exit__()
-                raise CannotRun(f"{self.name} does not start: {self._said()}")
-            time.sleep(0.02)
+        try:
+            self._await()
+        except BaseException:
+            self.__exit__()
+            raise
         return self
 
     def __exit__(self, *exception: object) -> None:
         _end(self._process)
 
+    def _await(self) -> None:
+        deadline = time.monotonic() + PATIENCE
+        while not self._answers():
+            if self._process.poll() is not None or time.monotonic() > deadline:
+                raise CannotRun(f"{self.name} does not start: {self._said()}")
+            time.sleep(0.02)
+
     def run(self, command: list[str]) -> None:
         """Has a command of its preparation done. Raises CannotRun."""
         process = self._begin(command)
         try:
-            status = process.wait(10 * PATIENCE)
+            status = process.wait()
         finally:
             _end(process)
         if status:
