@@ -3,6 +3,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -64,7 +65,10 @@ def interrupt(folder: Path) -> None:
     assert "interrupted" in told
     assert "chat-1x1-tls" in out
     assert not any(folder.iterdir())
-    assert not any(str(folder).encode() in command for command in running())
+    deadline = time.monotonic() + 20
+    while any(str(folder).encode() in command for command in running()):
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
 
 
 def running() -> Iterator[bytes]:

@@ -16,6 +16,9 @@ from tests.bench.login import HEADER
 
 HOST = "127.0.0.1"
 
+# Ends it when the process that has started it ends, in whatever way.
+MORTAL = ("setpriv", "--pdeathsig", "TERM")
+
 PATIENCE = 60.0
 """Seconds that it may take to start, and to stop."""
 
@@ -98,7 +101,7 @@ class Server(ABC):
     def _begin(self, command: list[str]) -> subprocess.Popen[bytes]:
         with self._log.open("ab") as log:
             return subprocess.Popen(
-                command,
+                [*MORTAL, *command],
                 cwd=self.folder,
                 env={**os.environ, **self.environment},
                 stdin=subprocess.DEVNULL,
