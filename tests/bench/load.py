@@ -13,8 +13,8 @@ import time
 from collections.abc import Callable, Generator
 from typing import Self
 
-READ = 1 << 18
-"""Bytes read at once."""
+READ = 1 << 14
+"""Bytes read at once: no less than a TLS record has, and no more, since room for more is dear to get each time."""
 
 PATIENCE = 60.0
 """Seconds without a sign of life after which nothing more is expected."""
@@ -195,7 +195,7 @@ class Client:
     # -- connected
 
     def _read(self) -> None:
-        # A TLS record is shorter than what is asked for: nothing of it stays behind without an event to tell.
+        # All of a TLS record is read: nothing of it stays behind without an event to tell.
         try:
             data = self._recv(READ)
         except (BlockingIOError, ssl.SSLWantReadError):
