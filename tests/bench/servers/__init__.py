@@ -8,10 +8,10 @@ from net.tls import self_signed
 from tests.bench import users
 from tests.bench.servers.ejabberd import Ejabberd
 from tests.bench.servers.parley import Parley
-from tests.bench.servers.prosody import Prosody
+from tests.bench.servers.prosody import GenerationalProsody, Prosody
 from tests.bench.servers.server import CannotRun, Certificate, Server
 
-SERVERS: dict[str, type[Server]] = {server.name: server for server in (Parley, Prosody, Ejabberd)}
+SERVERS: dict[str, type[Server]] = {server.name: server for server in (Parley, Prosody, GenerationalProsody, Ejabberd)}
 
 
 def prepare(name: str, folder: Path, count: int) -> Server:
