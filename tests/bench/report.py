@@ -39,26 +39,25 @@ def document(results: Results, servers: list[str], rounds: int, seconds: float) 
 
 
 def table(document: dict[str, Any]) -> Table:
-    """A row for each figure: what each server has reached, and how many times that is what the first one has."""
+    """A line for each figure: what each server has reached, and how many times that is what the first one has."""
     first, *others = document["servers"]
-    shown = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
-    for column in ("scenario", "", "figure"):
-        shown.add_column(column, no_wrap=True)
+    shown = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 2, 0, 0))
+    shown.add_column(overflow="fold")
     shown.add_column(first, justify="right", no_wrap=True)
     for other in others:
         shown.add_column(other, justify="right", no_wrap=True)
-        shown.add_column(f"/ {first}", justify="right", no_wrap=True)
-    above = ("", "")
+        shown.add_column("×", justify="right", no_wrap=True)
+    title = ""
     for row in document["rows"]:
+        above, title = title, f"{row['scenario']} {row['part']}".rstrip()
+        if title != above:
+            shown.add_section()
+            shown.add_row(title, style="bold")
         medians, ratios = row["medians"], row["ratios"]
-        place = (row["scenario"], row["part"])
         cells = [number(medians.get(first))]
         for other in others:
             cells += [number(medians.get(other)), f"{ratios[other]:.2f}" if other in ratios else ""]
-        if above[0] and place[0] != above[0]:
-            shown.add_section()
-        shown.add_row(*(("", "") if place == above else place), row["figure"], *cells)
-        above = place
+        shown.add_row(f"  {row['figure']}", *cells)
     return shown
 
 

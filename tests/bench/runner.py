@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import get_context
 from typing import NamedTuple
 
@@ -52,7 +53,7 @@ def measure(
                 yield step
                 try:
                     results.add(name, server.name, once(server, run, seconds))
-                except (CannotRun, Stuck) as error:
+                except (CannotRun, Stuck, BrokenProcessPool) as error:
                     results.failures.append(f"{step}: {error}")
 
 
