@@ -71,11 +71,12 @@ class Load:
                 waiting = next((client for client in self.clients.values() if client.awaits), "nobody waits")
                 raise Stuck(f"nothing has come for {PATIENCE:.0f} s; {waiting}")
 
-    def run_for(self, seconds: float) -> None:
-        """Runs the loop for so long."""
+    def run_for(self, seconds: float, until: Callable[[], bool] = lambda: True) -> None:
+        """Runs the loop for so long, and longer if that takes more. Raises Stuck."""
         end = time.monotonic() + seconds
         while (left := end - time.monotonic()) > 0:
             self._turn(left)
+        self.run(until)
 
     def settle(self) -> None:
         """Runs the loop until the server has been silent for QUIET. Raises Stuck if it does not stop."""

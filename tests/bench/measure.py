@@ -27,10 +27,10 @@ class Took(NamedTuple):
     load_cpu: float
 
     def each(self, thing: str, count: int) -> dict[str, float]:
-        """Figures for so many of these."""
+        """Figures for so many of these, one at least."""
         return {
             f"{thing}s/s": count / self.seconds,
-            f"µs CPU/{thing}": 1e6 * self.cpu / count if count else float("nan"),
+            f"µs CPU/{thing}": 1e6 * self.cpu / count,
             LOAD_CPU: 100 * self.load_cpu / self.seconds,
         }
 
@@ -72,4 +72,4 @@ def percentile(counted: Sequence[tuple[float, int]], part: float) -> float:
         left -= count
         if left <= 0:
             return value
-    return float("nan")
+    raise ValueError("there is no percentile of nothing")

@@ -1,4 +1,3 @@
-import math
 import os
 import subprocess
 import sys
@@ -36,7 +35,8 @@ def test_a_percentile_is_the_least_value_that_so_many_are_not_above(part, value)
 
 
 def test_there_is_no_percentile_of_nothing():
-    assert math.isnan(percentile([], 0.5))
+    with pytest.raises(ValueError, match="of nothing"):
+        percentile([], 0.5)
 
 
 def test_figures_are_by_the_second_and_by_the_piece():

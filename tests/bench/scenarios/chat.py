@@ -42,7 +42,7 @@ def talk(load: Load, usage: Usage, clients: list[Client], window: int, seconds: 
     for each in talks:
         each.waits.clear()
     measuring = usage.window()
-    load.run_for(seconds)
+    load.run_for(seconds, lambda: any(each.waits for each in talks))
     took = measuring.end()
     waits = sorted(wait for each in talks for wait in each.waits)
     for each in talks:

@@ -41,7 +41,7 @@ class Login:
         load.run_for(min(1.0, seconds / 2))
         before = count
         window = usage.window()
-        load.run_for(seconds)
+        load.run_for(seconds, lambda: count > before)
         yield Row("", window.end().each("login", count - before))
 
 

@@ -32,11 +32,15 @@ class Presence:
         for group in groups:
             group.change()
         load.run_for(min(1.0, seconds / 2))
-        before = sum(group.heard for group in groups)
+
+        def heard() -> int:
+            return sum(group.heard for group in groups)
+
+        before = heard()
         window = usage.window()
-        load.run_for(seconds)
+        load.run_for(seconds, lambda: heard() > before)
         took = window.end()
-        count = sum(group.heard for group in groups) - before
+        count = heard() - before
         for group in groups:
             group.going = False
         load.settle()
