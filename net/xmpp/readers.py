@@ -67,7 +67,9 @@ class Readers:
 
     def blank(self) -> Reader:
         """One at the beginning of a document."""
-        return self._begin(b"")
+        reader = self._begin(b"")
+        reader.parser.feed(b"    ")  # it does not look at the first four bytes before the fifth has come
+        return reader
 
     def within(self, header: bytes) -> Reader:
         """One in a document that has begun with this start tag."""

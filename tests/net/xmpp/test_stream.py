@@ -154,6 +154,10 @@ def test_a_fault_in_a_crowd_of_tags_ends_the_stream() -> None:
     assert play([HEADER, b"<message><b>", crowd + b"</c>" + crowd])[1:] == [("failed", "not-well-formed")]
 
 
+def test_a_header_of_four_bytes_is_refused_at_once() -> None:
+    assert play([b"<a/>"]) == play(bytewise(b"<a/>")) == [("failed", "invalid-namespace")]
+
+
 def test_elements_before_an_error_are_told_before_it() -> None:
     assert after_header(b"<presence/><iq/></iq>") == [
         ("stanza", "<presence/>"),
