@@ -163,7 +163,7 @@ class Client:
 
         Stream headers and the closing tag are left out.
         """
-        return list(_elements(self.raw))
+        return list(elements_of(self.raw))
 
     def hears_one(self) -> etree._Element:
         """The one element that was heard since the last look."""
@@ -176,7 +176,7 @@ class Client:
         text = self.raw
         assert self.wire.closed
         assert text.endswith("</stream:stream>")
-        errors = [node for node in _elements(text) if node.tag == f"{{{STREAM}}}error"]
+        errors = [node for node in elements_of(text) if node.tag == f"{{{STREAM}}}error"]
         return etree.QName(errors[-1][0]).localname if errors else ""
 
     def opens(self, to: str = "localhost", **attributes: str) -> Client:
@@ -255,7 +255,7 @@ def failure(node: etree._Element) -> tuple[str | None, str]:
     return error.get("type"), etree.QName(error[0]).localname
 
 
-def _elements(text: str) -> Iterator[etree._Element]:
+def elements_of(text: str) -> Iterator[etree._Element]:
     """The top-level elements of what may be several streams one after the other."""
     for piece in text.split('<?xml version="1.0"?>'):
         body = piece.removesuffix("</stream:stream>")

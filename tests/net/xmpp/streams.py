@@ -7,18 +7,20 @@ from typing import Any
 
 from lxml import etree
 
+from net.xmpp.offers import SASL
 from net.xmpp.stanza import Stanza
 from net.xmpp.stream import Closed, Event, Failed, Limits, Misaddressed, Nonza, Opened, Stream
 from net.xmpp.xml import STREAM, Element, serialise
 
 HEADER = f"<stream:stream to='localhost' version='1.0' xmlns='jabber:client' xmlns:stream='{STREAM}'>".encode()
+AUTH = f"{{{SASL}}}auth"
 LIMITS = Limits(before=10_000, after=20_000)
 
 
 def play(pieces: Iterable[bytes], *, freely: bool = True, limits: Limits = LIMITS) -> list[Any]:
     """What a stream tells that is fed these pieces, the header among them, in a form to compare.
 
-    After each pause it is told to go on; `freely`: as after binding.
+    After each pause it is told to go on; `freely`: as after binding; after <auth/> from a new header.
     """
     stream = Stream(limits)
     heard = []
@@ -26,8 +28,14 @@ def play(pieces: Iterable[bytes], *, freely: bool = True, limits: Limits = LIMIT
         events = stream.feed(piece)
         while events:
             heard += map(told, events)
-            events = stream.proceed(freely=freely) if stream.paused else []
+            events = _go_on(stream, events[-1], freely=freely) if stream.paused else []
     return heard
+
+
+def _go_on(stream: Stream, last: Event, *, freely: bool) -> list[Event]:
+    if isinstance(last, Nonza) and last.element.tag == AUTH:
+        return stream.restart()
+    return stream.proceed(freely=freely)
 
 
 def after_header(data: bytes, *, freely: bool = True, limits: Limits = LIMITS) -> list[Any]:
