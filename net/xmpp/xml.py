@@ -136,8 +136,9 @@ def plain(node: Element, most: int = sys.maxsize) -> Element:
     """The content of a stanza that names namespaces itself, on a new element with nothing else on its start tag.
 
     What names "jabber:client" stands in no namespace afterwards, like all content; what is embedded in an element of
-    another namespace keeps its own. The children are taken over, and each declares what it uses of the prefixes that
-    stood above it. That multiplies declarations: ValueError when it may add more than `most` bytes.
+    another namespace keeps its own, unless it only had it from the start tag of the stanza. The children are taken
+    over, and each declares what it uses of the prefixes that stood above it. That multiplies declarations: ValueError
+    when it may add more than `most` bytes.
     """
     above = sum(len(prefix) + len(name) + 10 for prefix, name in node.nsmap.items() if prefix)
     if above * len(node) > most:
@@ -152,12 +153,15 @@ def plain(node: Element, most: int = sys.maxsize) -> Element:
 
 
 def _renamed(node: Element) -> bool:
-    """Takes content out of its namespace, down to what is embedded; whether there was anything to do."""
+    """Takes content out of its namespace, down to what is embedded; whether there was anything to do.
+
+    Within an element with a prefix "jabber:client" is still what a name without one stands in.
+    """
     namespace, _, local = node.tag.rpartition("}")
     some: bool = namespace == _IN_CLIENT
     if some:
         node.tag = local
-    elif namespace:
+    elif namespace and node.nsmap.get(None) != CLIENT:
         return False
     for child in node:
         some |= _renamed(child)

@@ -92,6 +92,11 @@ def tree(node: Element) -> Any:
     return node.tag, sorted(node.items()), node.text or "", [(tree(child), child.tail or "") for child in node]
 
 
+def meaning(wire: bytes) -> Any:
+    """What a client makes of a stanza's wire form."""
+    return tree(etree.fromstring(b"<r xmlns='jabber:client'>" + wire + b"</r>"))
+
+
 def content(wire: bytes | str) -> Any:
     """What a stanza's wire form says, as a value; and a check that it is well-formed by itself."""
     data = wire.encode() if isinstance(wire, str) else wire

@@ -96,6 +96,15 @@ def test_plain_content_is_so_below_content_that_is_plain() -> None:
     assert tree(plain(parse(b"<m><a><b xmlns='jabber:client'/></a></m>"))) == tree(parse(b"<m><a><b/></a></m>"))
 
 
+def test_content_within_an_element_with_a_prefix_gets_no_prefix_of_its_own() -> None:
+    node = parse(
+        b"<m xmlns='jabber:client' xmlns:a='urn:a'><a:q><b/><c xmlns='urn:c'><d xmlns='jabber:client'/></c></a:q></m>"
+    )
+    assert serialise(plain(node)) == (
+        b'<m><a:q xmlns:a="urn:a"><b/><c xmlns="urn:c"><d xmlns="jabber:client"/></c></a:q></m>'
+    )
+
+
 def test_a_namespace_that_only_begins_like_that_of_content_is_another() -> None:
     node = parse(b"<m><a xmlns='jabber:client:x'/></m>")
     assert serialise(plain(node)) == b'<m><a xmlns="jabber:client:x"/></m>'
