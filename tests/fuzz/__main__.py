@@ -7,6 +7,7 @@ import importlib.util
 import re
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 from random import Random
@@ -26,9 +27,8 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("target", choices=NAMES)
     parser.add_argument("files", nargs="*", type=Path, metavar="FILE", help="try these inputs and nothing else")
     parser.add_argument("--seconds", type=int, default=60, help="how long (default: %(default)s)")
-    parser.add_argument(
-        "--folder", type=Path, default=Path("/tmp/parley-fuzz"), help="keeps what is found and the corpus (%(default)s)"
-    )
+    folder = Path(tempfile.gettempdir(), "parley-fuzz")
+    parser.add_argument("--folder", type=Path, default=folder, help="keeps corpus and findings (default: %(default)s)")
     given = parser.parse_args(arguments)
     target = load(given.target)
     if given.files:

@@ -20,6 +20,7 @@ SEEDS = tuple(
         "a\u0660\u06f0@[2001:DB8::1]/\u30fb\u0308",
         "king@[::ffff:1.2.3.4]",
         "l\u00b7l@\u05d0\u05f3\u05d1\u05f4/\u200d\u0915\u094d\u200d",
+        "a\uff20b@example/\uff0f",
         "@",
         "a@@b//",
         "\ufb01\u212b\uff21@\uff45xample\uff0ecom",

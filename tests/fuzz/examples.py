@@ -37,6 +37,8 @@ _CONVERSATIONS = """
 reason='urn:xmpp:reporting:spam'><text xml:lang='en'>spam</text></report></item></block>
 <message to='juliet@localhost'/><unblock xmlns='urn:xmpp:blocking'/>
 
+<block xmlns='urn:xmpp:blocking'><item/></block><unblock xmlns='urn:xmpp:blocking'><item jid='@'/></unblock>
+
 <blocklist xmlns='urn:xmpp:blocking'/><block xmlns='urn:xmpp:blocking'><item jid='elsewhere'/></block>
 
 <query xmlns='jabber:iq:private'><storage xmlns='storage:bookmarks'><conference jid='a@b'/></storage></query>
@@ -46,6 +48,10 @@ reason='urn:xmpp:reporting:spam'><text xml:lang='en'>spam</text></report></item>
 
 <query xmlns='jabber:iq:search'><x xmlns='jabber:x:data' type='submit'>
 <field var='FORM_TYPE'><value>jabber:iq:search</value></field><field var='nick'><value>r</value></field></x></query>
+
+<command xmlns='http://jabber.org/protocol/commands' node='http://jabber.org/protocol/admin#announce'/>
+<command xmlns='http://jabber.org/protocol/commands' node='http://jabber.org/protocol/admin#announce' sessionid='%s'/>
+<command xmlns='http://jabber.org/protocol/commands' node='a' sessionid='%s' action='prev'/>
 
 <query xmlns='http://jabber.org/protocol/disco#items' node='http://jabber.org/protocol/commands'/>
 

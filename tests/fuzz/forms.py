@@ -38,7 +38,9 @@ SEEDS = (
     _submitted(("FORM_TYPE", "urn:test"), *_FILLED_IN),
     _submitted(("jid-single", "a@b"), ("jid-multi", "a@b</value><value>A@B</value><value>c"), ("boolean", "0")),
     _submitted(("jid-single", "@"), ("text-single", "1</value><value>2"), ("list-single", "three")),
+    _submitted(("jid-single", "a@b"), ("list-multi", "three")),
     b"<x xmlns='jabber:x:data' type='cancel'/>",
+    b"<x xmlns='jabber:x:data' type='submit'><field/><field var='boolean'/><field><value/></field></x>",
     b"<x xmlns='jabber:x:data' type='form'><title/><reported><field/></reported><item/><field var='a'/></x>",
 )
 

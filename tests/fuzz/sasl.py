@@ -59,6 +59,7 @@ SEEDS = (
     b"SCRAM-SHA-256\nn,,n=ju=2Cli=3Det,r=abc\n" + _FINAL,
     b"SCRAM-SHA-256-PLUS\np=tls-server-end-point,,n=romeo,r=abc\nc=cD10bHMtc2VydmVyLWVuZC1wb2ludCwsZGlnZXN0,r=%n,p=%p",
     b"SCRAM-SHA-1-PLUS\np=tls-unique,,n=romeo,r=abc\n" + _FINAL,
+    b"SCRAM-SHA-1\nn,,n=romeo,r=abc\nc=biws,r=%n,p=AAAA",
     b"SCRAM-SHA-1\nn,,m=ext,n=romeo,r=abc\n=",
 )
 

@@ -15,12 +15,14 @@ SAID = (
     b"<x xmlns:q='urn:1' q:z=''><y xmlns:r='urn:1'><z xmlns:q='urn:2' r:b='' q:b=''/></y></x>",
     b"<message><forwarded xmlns='urn:xmpp:forward:0'><message xmlns='jabber:client'/></forwarded></message>",
     b"<r xmlns='urn:xmpp:sm:3'/><!-- no --><message/>",
+    b"<message/>\0<message><body>\0</body></message>",
+    b"<message/> text <message/>\xff",
     b"<!DOCTYPE a [<!ENTITY b 'c'>]><message>&b;</message>",
     AUTH + HEADER + b"<iq type='set' id='1'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'/></iq><presence/>",
     b"<message>" + b"<a/>" * 200 + b"</message><presence/>",
     b"<?xml version='1.0' encoding='utf-8'?>" + HEADER + b"<presence/>",
 )
-SEEDS = tuple(bytes((how, 10, 100, 150, 200)) + said for how, said in zip((1, 3, 7, 9, 11) * 2, SAID, strict=True))
+SEEDS = tuple(bytes((how, 10, 100, 150, 200)) + said for how, said in zip((1, 3, 7, 9, 11, 3) * 2, SAID, strict=True))
 
 
 def attempt(data: bytes) -> None:

@@ -14,7 +14,7 @@ from tests.fuzz.targets import NAMES, Target, load
 from tests.fuzz.words import words
 
 # Some targets hold whole conversations with a server for each input.
-EXAMPLES = {"logins": 60, "requests": 40}
+EXAMPLES = {"logins": 80, "requests": 60}
 
 
 @pytest.mark.parametrize("name", NAMES)
