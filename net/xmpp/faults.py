@@ -47,6 +47,12 @@ def _error(code: int, tag: bytes) -> StreamError:
     return StreamError("not-well-formed")
 
 
-def beginning(tag: bytes) -> bytes:
-    """What has to be kept of a tag that is half read, to put in front of the rest: "<!" or its last byte."""
-    return b"<!" if b"<!" in tag else tag[-1:]
+def beginning(read: bytes) -> bytes:
+    """What has to be kept of what has been read without a fault, to put in front of the rest.
+
+    libxml2 does not look at "<!" before there are nine bytes of it, and a ">". What stood in a CDATA section that has
+    ended was in order.
+    """
+    last = read[-8:].rpartition(b"]]>")[2]
+    unread = b"<!" in read[read.rfind(b">") + 1 :]
+    return b"<!" + last if unread and b"<!" not in last else last

@@ -118,7 +118,7 @@ class Stream:
         self._stepwise = True
         self._header = b""
         self._since = 0  # bytes fed since the last complete element, 0 if none of the next has come
-        self._edge = b""  # what of the tag that is being read tells a declaration from an element
+        self._edge = b""  # the end of what has been read, which tells a declaration from an element
         self._drop()
 
     def _drop(self) -> None:
@@ -236,11 +236,12 @@ class Stream:
         some = len(events) > before
         if whole:
             self._since = 0
+            self._edge = b""
             self._rest()
         else:
             # How much of it is of the element that is half read is not known, if there are others: at least one byte.
             self._since = 1 if some else self._since + len(data)
-            self._edge = beginning(data[data.rfind(b">") + 1 :])
+            self._edge = beginning(data)
         if some and type(events[-1]) is Closed:
             self.stop()
 
@@ -288,7 +289,7 @@ class Stream:
         if self._since > self._limit:
             raise self._too_large()
         tag = self._edge + piece
-        self._edge = b"" if tag.endswith(b">") else beginning(tag)
+        self._edge = beginning(tag)
         reader.parser.feed(piece)
         _refuse_faults(reader, tag)
         if not self._opened:

@@ -47,6 +47,8 @@ CONVERSATIONS = [
     b"<message/><stream:error><conflict xmlns='urn:ietf:params:xml:ns:xmpp-streams'/></stream:error></stream:stream>",
     b"<message/>&rubbish;<presence/>",
     b"<message/>\xff<presence/>",
+    b"<presence/><![>eight<!",
+    b"<message><![CDATA[<!]]>eight bytes<1></message>",
 ]
 
 FRAGMENTS = [
