@@ -146,10 +146,22 @@ def plain(node: Element, most: int = sys.maxsize) -> Element:
     bare = etree.Element(node.tag.rpartition("}")[2])
     bare.text = node.text
     for child in node:
-        if _renamed(child):
-            etree.cleanup_namespaces(child)
-        bare.append(child)
+        bare.append(_tidied(child) if _renamed(child) else child)
     return bare
+
+
+def _tidied(node: Element) -> Element:
+    """The element without declarations that nothing in it needs."""
+    if 'xmlns=""' not in _text(node):
+        etree.cleanup_namespaces(node)
+        return node
+    # lxml would take that for one of them.
+    try:
+        tidy = parse(_unmistakable(node).encode())
+    except etree.XMLSyntaxError:  # as it has come, and whoever has sent it is about to hear of it
+        return node
+    tidy.tail = node.tail
+    return tidy
 
 
 def _renamed(node: Element) -> bool:

@@ -48,6 +48,7 @@ CONVERSATIONS = [
     b"<message/>&rubbish;<presence/>",
     b"<message/>\xff<presence/>",
     b"<presence/><![>eight<!",
+    b"<message><a xmlns='jabber:client'><b:c/><d xmlns='urn:d'><e xmlns=''/></d></a></message>",
     b"<message><![CDATA[<!]]>eight bytes<1></message>",
 ]
 

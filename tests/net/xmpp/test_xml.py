@@ -96,6 +96,13 @@ def test_plain_content_is_so_below_content_that_is_plain() -> None:
     assert tree(plain(parse(b"<m><a><b xmlns='jabber:client'/></a></m>"))) == tree(parse(b"<m><a><b/></a></m>"))
 
 
+@pytest.mark.parametrize("namespace", ["jabber:client", "urn:x"])
+def test_what_is_embedded_without_a_namespace_gets_none(namespace: str) -> None:
+    embedded = f"<x xmlns='urn:x'><y xmlns='{namespace}'><z xmlns='' a='b'/></y></x>"
+    node = parse(f"<m xmlns='jabber:client'><a>{embedded}</a>tail</m>".encode())
+    assert tree(parse(serialise(plain(node)))) == tree(parse(f"<m><a>{embedded}</a>tail</m>".encode()))
+
+
 def test_content_within_an_element_with_a_prefix_gets_no_prefix_of_its_own() -> None:
     node = parse(
         b"<m xmlns='jabber:client' xmlns:a='urn:a'><a:q><b/><c xmlns='urn:c'><d xmlns='jabber:client'/></c></a:q></m>"
