@@ -11,6 +11,7 @@ from net.xmpp.jid import JID
 from net.xmpp.stanza import Stanza
 from net.xmpp.stream import Limits, Misaddressed
 from net.xmpp.xml import element, parse
+from tests.fuzz.repair import elements
 from tests.net.xmpp.streams import HEADER, flowing, tree
 
 AMPLE = Limits(before=100_000, after=1_000_000)
@@ -28,6 +29,12 @@ SEEDS = (
 
 
 def attempt(data: bytes) -> None:
+    """As it is, and mended inside of a message."""
+    _said(data)
+    _said(b"<message>" + b"".join(map(etree.tostring, elements(data))) + b"</message>")
+
+
+def _said(data: bytes) -> None:
     for event in flowing(AMPLE).feed(data):
         stanza = event.stanza if isinstance(event, Misaddressed) else event
         if isinstance(stanza, Stanza):
