@@ -14,6 +14,9 @@ _CONVERSATIONS = """
 
 <query xmlns='jabber:iq:roster'><item jid='juliet@localhost' subscription='remove'/></query>
 
+<query xmlns='jabber:iq:roster'/><query xmlns='jabber:iq:roster'><item jid='nurse@localhost'/></query>
+<query xmlns='jabber:iq:roster' ver='%v'/>
+
 <presence type='subscribe' to='juliet@localhost'><status>a</status></presence>
 <presence from='juliet@localhost' type='subscribed' to='romeo@localhost'/>
 

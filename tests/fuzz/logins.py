@@ -1,6 +1,7 @@
 """Whole conversations with the server, by a client that nobody knows yet.
 
-The first byte says whether the connection is encrypted, the rest is said.
+The first byte says whether the connection is encrypted. The rest is said, paragraph by paragraph: the server has time
+to answer each.
 """
 
 from __future__ import annotations
@@ -32,7 +33,8 @@ SEEDS = tuple(
         f"s{_PLAIN}{_BIND.replace('>orchard<', '>&#0;<')}{_BIND.replace('>orchard<', '><')}",
         f"s{HEADER}{_auth('ANONYMOUS', b'')}{HEADER}{_BIND}<presence/>",
         f"s{HEADER}{_SCRAM}{_RESPONSE}{_SCRAM}<abort xmlns='urn:ietf:params:xml:ns:xmpp-sasl'/>{_PLAIN}",
-        f"t{HEADER}{_TLS}",
+        f"t{HEADER}{_TLS}\n\n{_PLAIN}{_BIND}",
+        f"t{HEADER}{_TLS}{HEADER}",
         f"s{HEADER}{_TLS}",
         f"t{HEADER}{_auth('PLAIN', b'')}<presence/>",
         f"s{HEADER}<iq type='set' id='1' to='localhost'>{_REGISTER}</iq>{_PLAIN.removeprefix(HEADER)}",
@@ -48,6 +50,7 @@ def attempt(data: bytes) -> None:
     with worlds.without_complaints():
         world = worlds.world("romeo")
         client = world.wire(secured=data[:1] != b"t", end_point=b"digest")
-        client.says(data[1:])
+        for paragraph in data[1:].split(b"\n\n"):
+            client.says(paragraph)
         worlds.is_readable(client)
         worlds.forgets(world, client)

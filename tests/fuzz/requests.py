@@ -2,7 +2,7 @@
 
 The input is mended into elements (`tests.fuzz.repair`) and sent by romeo, who administers the server, or by juliet if
 it says so. What is no stanza is asked of the server and of the account, as a get and as a set. In it, "%s" stands for
-the session of the ad-hoc command that was heard of last.
+the session of an ad-hoc command and "%v" for the version of a roster, as an answer has told it last.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ from collections.abc import Iterator
 
 from lxml import etree
 
-from actors.xeps.adhoc import COMMAND
 from net.xmpp.jid import JID, JIDMalformed
 from net.xmpp.stanza import KINDS
 from net.xmpp.xml import CLIENT, Element
@@ -22,6 +21,8 @@ from tests.fuzz.repair import elements
 from tests.world import Client, World, settle
 
 SEEDS = tuple(examples())
+
+TOLD = {b"%s": "sessionid", b"%v": "ver"}
 
 # So many elements of an input are sent.
 MOST = 8
@@ -59,18 +60,21 @@ class Conversation:
     def __init__(self, world: World) -> None:
         self.romeo, self.juliet = world.available("romeo", "orchard"), world.available("juliet", "balcony")
         self.clients = (self.romeo, self.juliet)
-        self._command = ""
+        self._told = dict.fromkeys(TOLD, b"")
 
     def hold(self, stanza: Element) -> None:
         """Sends the stanza, and looks at all that comes of it."""
         speaker = self.juliet if stanza.get("from", "").startswith("juliet") else self.romeo
         if speaker.wire.closed:
             return
-        speaker.says(etree.tostring(stanza).replace(b"%s", self._command.encode()))
+        text = etree.tostring(stanza)
+        for mark, value in self._told.items():
+            text = text.replace(mark, value)
+        speaker.says(text)
         heard = {client: worlds.is_readable(client) for client in self.clients}[speaker]
-        for node in heard:
-            for command in node.iter(COMMAND):
-                self._command = command.get("sessionid", self._command)
+        for answer in (node for node in heard if node.get("type") == "result" and len(node)):
+            for mark, name in TOLD.items():
+                self._told[mark] = answer[0].get(name, "").encode() or self._told[mark]
         if not speaker.wire.closed:
             _is_answered(stanza, heard)
 
