@@ -18,6 +18,6 @@ def words() -> tuple[bytes, ...]:
     sources = (path for folder in ("net/xmpp", "actors") for path in (PROJECT / folder).rglob("*.py"))
     trees = (ast.parse(path.read_text("utf-8")) for path in sources)
     texts = (node.value for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Constant))
-    found = {word for text in texts if isinstance(text, str) for word in _WORD.findall(text) if _WORD.fullmatch(text)}
     # An f-string like f"{{{NAMESPACE}}}item" leaves "}item".
-    return tuple(sorted(word.strip("{}").encode() for word in found))
+    found = (text.strip("{}") for text in texts if isinstance(text, str) and _WORD.fullmatch(text))
+    return tuple(sorted({word.encode() for word in found if word}))
