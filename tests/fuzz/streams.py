@@ -20,9 +20,10 @@ SAID = (
     b"<!DOCTYPE a [<!ENTITY b 'c'>]><message>&b;</message>",
     AUTH + HEADER + b"<iq type='set' id='1'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'/></iq><presence/>",
     b"<message>" + b"<a/>" * 200 + b"</message><presence/>",
-    b"<?xml version='1.0' encoding='utf-8'?>" + HEADER + b"<presence/>",
 )
-SEEDS = tuple(bytes((how, 10, 100, 150, 200)) + said for how, said in zip((1, 3, 7, 9, 11, 3) * 2, SAID, strict=True))
+_BARE = b"<?xml version='1.0' encoding='utf-8'?> " + HEADER + b"<presence/>"
+_CUTS = bytes((10, 100, 150, 200))
+SEEDS = (*(bytes((how,)) + _CUTS + said for how in (1, 3, 15) for said in SAID), b"\x02" + _CUTS + _BARE)
 
 
 def attempt(data: bytes) -> None:
