@@ -22,11 +22,11 @@ def after_prolog(data: bytes) -> bytes | None:
     """
     data = data.lstrip(BLANK)
     if data[:2] == b"<?":
-        end = data.find(b"?>") + 2
+        end = data.find(b"?>", 0, _LONGEST) + 2
         if end < 2:
-            if len(data) > _LONGEST:
-                raise StreamError("not-well-formed", "the XML declaration has no end")
-            return None
+            if len(data) < _LONGEST:
+                return None
+            end = _LONGEST
         _check(data[:end])
         data = data[end:].lstrip(BLANK)
     if len(data) < 2:

@@ -34,3 +34,18 @@ def test_any_bytes_are_passed_or_waited_for_within_bounds_or_refused(data: bytes
     except StreamError:
         return
     assert data.endswith(rest) if rest is not None else len(data.lstrip(b" \t\r\n")) <= 256
+
+
+@pytest.mark.parametrize(
+    ("data", "condition"),
+    [
+        (b"<??" + b" " * 300 + b"?>", "restricted-xml"),
+        (b"<?xml" + b" " * 300 + b"version='1.0'?><a>", "not-well-formed"),
+    ],
+)
+def test_a_long_declaration_is_refused_alike_whether_its_end_has_come_or_not(data: bytes, condition: str) -> None:
+    for length in (256, 257, len(data)):
+        with pytest.raises(StreamError) as caught:
+            after_prolog(data[:length])
+        assert caught.value.condition == condition
+    assert after_prolog(data[:255]) is None
