@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from actors.hooks import discover
-from actors.xeps.admin import ADMIN
+from actors.adhoc import Command
+from net.xmpp.forms import Field
+from tests.couple import ROMEO
+from tests.fuzz.worlds import world
 
 # Each paragraph is one conversation.
 _CONVERSATIONS = """
@@ -69,37 +71,43 @@ reason='urn:xmpp:reporting:spam'><text xml:lang='en'>spam</text></report></item>
 <iq type='set' id='s'><session xmlns='urn:ietf:params:xml:ns:xmpp-session'/></iq>
 """
 
-# By node, what is entered into the form of each command.
-_COMMANDS = {
-    "add-user": {"accountjid": "tybalt@localhost", "password": "cats-prince", "password-verify": "cats-prince"},
-    "delete-user": {"accountjids": "juliet@localhost</value><value>nobody@localhost"},
-    "disable-user": {"accountjids": "juliet@localhost", "reason": "a &lt;"},
-    "reenable-user": {"accountjids": "juliet@localhost"},
-    "change-user-password": {"accountjid": "juliet@localhost", "password": "another", "password-verify": "another"},
-    "end-user-session": {"accountjids": "juliet@localhost/balcony"},
-    "user-stats": {"accountjid": "juliet@localhost"},
-    "get-registered-users-list": {"max_items": "25"},
-    "get-online-users-num": {},
-    "announce": {"announcement": "one</value><value>two"},
+# By type of field, what is entered into the form of a command.
+_ENTERED = {
+    "boolean": ("1",),
+    "jid-multi": ("juliet@localhost", "nobody@localhost"),
+    "jid-single": ("juliet@localhost",),
+    "text-multi": ("one", "two &lt;"),
+    "text-private": ("a-new-password",),
 }
 
 
 def examples() -> Iterator[bytes]:
-    """Conversations, in the form that `tests.fuzz.requests` takes."""
-    for feature in discover().values():
-        for handler in vars(feature).values():
+    """Conversations, in the form that `tests.fuzz.requests` takes; one for each payload and command that there is."""
+    hooks = world().domain.hooks
+    for feature in hooks.features:
+        for handler in vars(type(feature)).values():
             for asked in getattr(handler, "asks", ()):
                 namespace, _, local = asked.payload[1:].partition("}")
                 yield f"<{local} xmlns='{namespace}'/>".encode()
-    for node, entered in _COMMANDS.items():
-        yield _command(node, entered).encode()
+    for declared in hooks.commands:
+        for command in declared():
+            yield _carried_out(command).encode()
     for conversation in _CONVERSATIONS.split("\n\n"):
         yield conversation.strip().encode()
 
 
-def _command(node: str, entered: dict[str, str]) -> str:
+def _carried_out(command: Command) -> str:
     """An ad-hoc command from beginning to end."""
-    head = f"<command xmlns='http://jabber.org/protocol/commands' node='{ADMIN}#{node}'"
-    fields = "".join(f"<field var='{var}'><value>{value}</value></field>" for var, value in entered.items())
+    head = f"<command xmlns='http://jabber.org/protocol/commands' node='{command.node}'"
+    stage = command.stage(ROMEO, [])
+    if stage is None:
+        return f"{head}/>"
+    fields = "".join(map(_filled_in, stage.form.fields))
     form = f"<x xmlns='jabber:x:data' type='submit'>{fields}</x>"
     return f"{head} action='execute'/>{head} sessionid='%s' action='complete'>{form}</command>"
+
+
+def _filled_in(field: Field) -> str:
+    listed = tuple(option.value for option in field.options[:1])
+    values = "".join(f"<value>{value}</value>" for value in listed or _ENTERED.get(field.type, ("text",)))
+    return f"<field var='{field.var}'>{values}</field>"
