@@ -10,7 +10,6 @@ from functools import cache
 from lxml import etree
 
 from actors.accounts import Account
-from actors.router import DROWSE
 from actors.storage import Record
 from net.xmpp.sasl import Hash, ScramKeys, derive
 from tests.world import PASSWORD, STREAM, Client, World, elements_of, settle
@@ -34,6 +33,10 @@ def world(*users: str) -> World:
     for user in users:
         accounts.put(domain.accounts.jid(user), Account(_keys(), made.clock.now()))
     return made
+
+
+# Seconds: more than anything takes that is put off.
+LATER = 600.0
 
 
 class Complaints(logging.Handler):
@@ -85,7 +88,7 @@ def forgets(world: World, *clients: Client) -> None:
             client.wire.cut()
     settle()
     for _ in range(4):
-        world.clock.advance(DROWSE)
+        world.clock.advance(LATER)
     assert not world.router.sessions
     assert not world.router.awake
     assert not world.clock.timers
