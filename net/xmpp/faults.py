@@ -47,12 +47,27 @@ def _error(code: int, tag: bytes) -> StreamError:
     return StreamError("not-well-formed")
 
 
+# libxml2 does not look at "<!" before there are nine bytes of it.
+_LOOKED_AT = 9
+
+
 def beginning(read: bytes) -> bytes:
     """What has to be kept of what has been read without a fault, to put in front of the rest.
 
-    libxml2 does not look at "<!" before there are nine bytes of it, and a ">". What stood in a CDATA section that has
-    ended was in order.
+    That is a "<!" which has not been looked at, or has not ended. What stood in a CDATA section that has ended was in
+    order.
     """
-    last = read[-8:].rpartition(b"]]>")[2]
-    unread = b"<!" in read[read.rfind(b">") + 1 :]
-    return b"<!" + last if unread and b"<!" not in last else last
+    last = read[1 - _LOOKED_AT :].rpartition(b"]]>")[2]
+    unended = b"<!" in read[read.rfind(b">") + 1 :]
+    return b"<!" + last if unended and b"<!" not in last else last
+
+
+def next_place(edge: bytes, data: bytes, start: int) -> int:
+    """How far to read `data` from `start`, behind that `edge`: to where an element or a declaration may be told."""
+    end = data.find(b">", start) + 1 or len(data)
+    declared = data.find(b"<!", start + 1, end)
+    if declared > 0:
+        end = declared
+    recent = edge[1 - _LOOKED_AT :]
+    pending = (recent + data[start:end][:2]).find(b"<!")
+    return end if pending < 0 else min(end, start + pending + _LOOKED_AT - len(recent))

@@ -18,7 +18,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from net.xmpp.errors import StreamError
-from net.xmpp.faults import beginning, refuse_faults
+from net.xmpp.faults import beginning, next_place, refuse_faults
 from net.xmpp.offers import SASL, TLS
 from net.xmpp.prolog import BLANK, after_prolog
 from net.xmpp.readers import Reader, Readers
@@ -222,17 +222,18 @@ class Stream:
         last = len(data.rstrip(BLANK)) - 1
         before = len(events)
         # The last byte goes in alone: if it completes an element, then nothing is half read after it.
-        parser.feed(data[:last])
-        self._take(reader, events)
-        parser.feed(data[last : last + 1])
-        whole = self._take(reader, events)
+        whole = False
+        for part in (data[:last], data[last : last + 1]):
+            parser.feed(part)
+            # First of all: libxml2 goes by its own memory of a tree that it has mended, and nobody else may change it.
+            _refuse_faults(reader)
+            whole = self._take(reader, events)
         if not whole:
             parser.feed(data[last + 1 :])
             if b"\0" in data:
                 raise StreamError("not-well-formed")
-        self._refuse_unknown(reader)
-        if len(parser.feed_error_log) > reader.warnings:
             _refuse_faults(reader)
+        self._refuse_unknown(reader)
         some = len(events) > before
         if whole:
             self._since = 0
@@ -272,7 +273,7 @@ class Stream:
 
         Returns how far it has read.
         """
-        end = data.find(b">", start) + 1 or len(data)
+        end = next_place(self._edge, data, start)
         nul = data.find(b"\0", start, end)
         if nul == start:
             raise StreamError("not-well-formed")  # libxml2 would take it for the end of what there is to read
@@ -288,8 +289,8 @@ class Stream:
         self._since += len(piece)
         if self._since > self._limit:
             raise self._too_large()
-        tag = self._edge + piece
-        self._edge = beginning(tag)
+        tag = beginning(self._edge + piece[:-1]) + piece[-1:]
+        self._edge = beginning(self._edge + piece)
         reader.parser.feed(piece)
         _refuse_faults(reader, tag)
         if not self._opened:
@@ -397,8 +398,9 @@ class Stream:
 
 def _refuse_faults(reader: Reader, tag: bytes = b"") -> None:
     log = reader.parser.feed_error_log
-    refuse_faults(log[reader.warnings :], tag)
-    reader.warnings = len(log)
+    if len(log) > reader.warnings:
+        refuse_faults(log[reader.warnings :], tag)
+        reader.warnings = len(log)
 
 
 def _refuse_text(root: Element) -> None:

@@ -156,10 +156,7 @@ def _tidied(node: Element) -> Element:
         etree.cleanup_namespaces(node)
         return node
     # lxml would take that for one of them.
-    try:
-        tidy = parse(_unmistakable(node).encode())
-    except etree.XMLSyntaxError:  # as it has come, and whoever has sent it is about to hear of it
-        return node
+    tidy = parse(_unmistakable(node).encode())
     tidy.tail = node.tail
     return tidy
 

@@ -152,6 +152,14 @@ def test_events_are_the_same_however_many_tags_are_cut(said: bytes, places: list
     assert play([HEADER, *cut(said, places)])[1:] == after_header(said)
 
 
+def test_what_libxml2_has_mended_is_left_alone() -> None:
+    """It used to corrupt memory: some of the tree was taken away before the parser was done with it."""
+    said = b"<ge to=>'\0<dy>6\0</b</<m to='a'><by>\0</b</\n<e to='t'>"
+    said += b"<dy/b</\xc8<presence/>essage to='a\xc3@b' id='0&>\0\0"
+    for _ in range(20):
+        assert after_header(said) == [("failed", "not-well-formed")]
+
+
 def test_a_fault_in_a_crowd_of_tags_ends_the_stream() -> None:
     crowd = b"<a/>" * 900
     assert play([HEADER, b"<message><b>", crowd + b"</c>" + crowd])[1:] == [("failed", "not-well-formed")]
