@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from net.xmpp.stream import Limits
 from tests.net.xmpp.streams import HEADER, LIMITS, bytewise, content, cut, play
 
+TOO_LARGE = [("failed", "policy-violation")]
 SMALL = Limits(before=300, after=500)
 
 AUTH = b"<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='PLAIN'>AGEAYg==</auth>"
@@ -36,9 +39,17 @@ def attempt(data: bytes) -> None:
     heard = play([said], freely=freely, limits=limits)
     scaled = [place * len(said) // 255 for place in places]
     for pieces in (bytewise(said), cut(said, scaled)):
-        assert play(pieces, freely=freely, limits=limits) == heard, (pieces, heard)
+        assert _alike(play(pieces, freely=freely, limits=limits), heard), (pieces, heard)
 
     for kind, *told in heard:
         assert (kind, *told) not in (("failed", "internal-server-error"), ("failed", "undefined-condition"))
         if kind == "stanza":
             content(told[0])
+
+
+def _alike(one: list[Any], other: list[Any]) -> bool:
+    """The same events; but an element may exceed the limit by what comes in one read, and then more is heard."""
+    if TOO_LARGE not in (one[-1:], other[-1:]):
+        return one == other
+    pairs = zip(one, other, strict=False)
+    return all(this == that for this, that in pairs if TOO_LARGE not in ([this], [that]))
