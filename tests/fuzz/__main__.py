@@ -81,7 +81,14 @@ def guided(target: Target, seconds: int, folder: Path, found: Path) -> int:
     command = [sys.executable, "-m", "tests.fuzz.guided", target.name, str(found), *options]
     log = folder / f"{target.name}.log"
     with log.open("wb") as out:
-        status = subprocess.run(command, cwd=PROJECT, stdout=out, stderr=out, check=False).returncode
+        try:
+            # One that has crashed may hang on its way out.
+            run = subprocess.run(
+                command, cwd=PROJECT, stdout=out, stderr=out, check=False, timeout=seconds + 6 * PATIENCE
+            )
+            status = run.returncode
+        except subprocess.TimeoutExpired:
+            status = -1
     text = log.read_text(errors="replace")
     if status:
         print(f"the fuzzer has ended with status {status}: see {log}")
