@@ -12,7 +12,7 @@ import logging
 import sys
 import time
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeVar
@@ -120,7 +120,7 @@ class Inbox:
         self.messages = messages[MOST_AT_ONCE:]
         del messages[MOST_AT_ONCE:]
         try:
-            self._handle(messages)
+            self.handle(messages)
             if not self.messages and not self.closed:
                 self.actor.on_idle()
         finally:
@@ -129,7 +129,8 @@ class Inbox:
             else:
                 self.scheduled = False
 
-    def _handle(self, messages: list[Any]) -> None:
+    def handle(self, messages: Sequence[Any]) -> None:
+        """Handles these, in the actor's turn. Should one of them crash it, the others go to whoever takes its place."""
         actor = self.actor
         rest = iter(messages)
         for message in rest:

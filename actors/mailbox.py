@@ -57,7 +57,11 @@ class Reattach(Message, frozen=True):
 
 
 class Released(Message, frozen=True):
-    """From its User: nothing more will come; what came since the Session closed has been handed back."""
+    """From its User: nothing more will come. The answer is `Settled`."""
+
+
+class Settle(Message, frozen=True):
+    """From its User: hand back what you can deliver no more, and answer `Settled`."""
 
 
 class Close(Message, frozen=True):
@@ -91,6 +95,12 @@ class Unbind(Message, frozen=True):
 
     session: Inbox
     resource: str
+
+
+class Settled(Message, frozen=True):
+    """From a Session: whatever it was given before it was asked is delivered, or has been handed back."""
+
+    session: Inbox
 
 
 class Outbound(Message, frozen=True):
@@ -133,6 +143,10 @@ class Inbound(Message, frozen=True):
     """From the router: a stanza addressed to you."""
 
     stanza: Stanza
+
+
+class Waited(Inbound, frozen=True):
+    """From a User to itself: it has waited for Sessions to settle, and has its turn now."""
 
 
 # -- asked at the edges (control socket, tests)

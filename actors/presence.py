@@ -67,6 +67,8 @@ class Presence:
         initial = resource.presence is None
         resource.priority = priority(stanza)
         resource.presence = stanza.at_rest()
+        if resource.receptive is not was_receptive:
+            self._user.settle()
         if initial:
             resource.unwanted = frozenset()
         self._broadcast(resource, resource.presence)
@@ -100,8 +102,10 @@ class Presence:
         was_available = resource.presence is not None
         if was_available:
             self._broadcast(resource, stanza)
-        directed = resource.directed
+        directed, was_receptive = resource.directed, resource.receptive
         resource.presence, resource.priority, resource.directed = None, 0, {}
+        if was_receptive:
+            user.settle()
         if was_available:
             for handler in user.domain.hooks.unavailable:
                 handler(user, stanza)

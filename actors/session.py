@@ -23,6 +23,8 @@ from actors.mailbox import (
     Remove,
     Returned,
     RosterChanged,
+    Settle,
+    Settled,
     Show,
     Unbind,
 )
@@ -205,7 +207,16 @@ class Session(Negotiation):
 
     @told(Released)
     def on_released(self, message: Released) -> None:
+        self._say_settled()
         self._stop()
+
+    @told(Settle)
+    def on_settle(self, message: Settle) -> None:
+        self._say_settled()
+
+    def _say_settled(self) -> None:
+        if self._user is not None:
+            self._user.tell(Settled(self.actor_inbox))
 
     # -- the end
 
@@ -256,6 +267,8 @@ class Session(Negotiation):
             self._user.tell(Returned(message.stanza, message.shared))
         elif isinstance(message, Bound) and self._user is not None:
             self._user.tell(Unbind(self.actor_inbox, message.resource))
+        elif isinstance(message, Released | Settle):
+            self._say_settled()
         else:
             super().refuse(message)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from actors.actor import Actor, Inbox, told
@@ -25,10 +25,14 @@ from actors.mailbox import (
     Released,
     Remove,
     Returned,
+    Settle,
+    Settled,
     Sleep,
     Unbind,
+    Waited,
 )
 from actors.presence import Presence
+from actors.settling import Settling
 from actors.storage import StorageError
 from net.xmpp.errors import StanzaError, StreamError
 from net.xmpp.jid import JID
@@ -77,6 +81,7 @@ class User(Actor):
         self.jid = jid
         self.resources: dict[str, Resource] = {}
         self.state: dict[str, Any] = {}
+        self._settling: Settling | None = None
         self._suspect: Message | None = None
         self._sleepy = False
 
@@ -162,10 +167,37 @@ class User(Actor):
         message.session.tell(Released())
 
     def _lose(self, resource: Resource) -> None:
+        """Its Session will be told `Released`, if it has not been."""
         del self.resources[resource.name]
+        self._wait_for(resource)
         self.presence.gone(resource)
         for handler in self.domain.hooks.unbound:
             handler(self, resource)
+
+    # -- who takes messages changes
+
+    def settle(self) -> None:
+        """Messages go another way from now on; ahead of them go those that Sessions were given and hand back."""
+        for resource in self.resources.values():
+            resource.session.tell(Settle())
+            self._wait_for(resource)
+
+    def _wait_for(self, resource: Resource) -> None:
+        self._settling = self._settling or Settling()
+        self._settling.queue.append(resource.session)
+
+    @told(Settled)
+    def on_settled(self, message: Settled) -> None:
+        """What has waited for this Session, and waits for no other, has its turn now."""
+        self.actor_inbox.handle(self._settled(message.session))
+
+    def _settled(self, session: Inbox) -> Sequence[Waited]:
+        if self._settling is None:
+            return []
+        ready = self._settling.settled(session)
+        if not self._settling.queue:
+            self._settling = None
+        return ready
 
     # -- stanzas
 
@@ -194,6 +226,17 @@ class User(Actor):
 
     @told(Inbound)
     def on_inbound(self, message: Inbound) -> None:
+        """A stanza from anybody. It waits for Sessions that are to settle: what they hand back was there first."""
+        if self._settling is None:
+            self.on_waited(message)
+        elif len(self._settling.queue) < self.domain.router.mailbox:
+            self._settling.queue.append(Waited(message.stanza))
+        else:
+            error = StanzaError("resource-constraint", "too much is waiting for the recipient")
+            self.domain.router.bounce(message.stanza, error)
+
+    @told(Waited)
+    def on_waited(self, message: Inbound) -> None:
         """A stanza from anybody to the user (RFC 6121 §8.5)."""
         stanza: Stanza | None = message.stanza
         assert stanza is not None
@@ -309,7 +352,7 @@ class User(Actor):
 
     def on_idle(self) -> None:
         """A User without Sessions leaves memory after a while, one without an account at once. State is in storage."""
-        if self.resources:
+        if self.resources or self._settling is not None:
             self._sleepy = False
         elif self._sleepy or not self.started or not self.exists:
             self._stop()
@@ -334,6 +377,7 @@ class User(Actor):
         """
         heir = User(self.domain, self.jid)
         heir.resources = self.resources
+        heir._settling = self._settling
         self.domain.router.place(self.jid, heir.actor_inbox)
         for resource in heir.resources.values():
             resource.session.tell(Reattach(heir.actor_inbox))
@@ -345,7 +389,7 @@ class User(Actor):
             heir.actor_inbox.tell(late)
         if not again:
             heir._drop(message)
-        if not heir.resources and heir.actor_inbox.empty():
+        if not heir.resources and heir._settling is None and heir.actor_inbox.empty():
             heir.on_stop()
 
     def _drop(self, message: Any) -> None:
@@ -361,6 +405,9 @@ class User(Actor):
                 if holder is not None and holder.session is message.session:
                     del self.resources[message.resource]
                 message.session.tell(Released())
+            case Settled():
+                for late in self._settled(message.session):
+                    self.domain.router.bounce(late.stanza, error)
 
     # -- asked at the edges
 

@@ -82,7 +82,7 @@ def _told(frame: FrameType | None) -> str:
 
 
 def _turn(name: str, local: dict[str, Any]) -> str:
-    if name == "_handle" and "actor" in local and "message" in local:
+    if name == "handle" and "actor" in local and "message" in local:
         return f"{local['actor']!r} with {type(local['message']).__name__}"
     if name == "_work" and "task" in local:
         return repr(local["task"])

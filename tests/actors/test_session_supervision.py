@@ -1,8 +1,11 @@
 """A Session that crashes, or whose connection is gone, takes nobody with it and loses nothing."""
 
+from collections.abc import Callable
+
 import pytest
 
-from actors.mailbox import Deliver, Returned
+from actors.actor import Actor
+from actors.mailbox import Bind, Deliver, Outbound, Returned
 from actors.session import Session
 from actors.user import User
 from net.xmpp.jid import JID
@@ -152,6 +155,79 @@ def test_messages_that_come_after_the_connection_broke_are_kept_too() -> None:
     settle()
     assert [stanza.id for stanza in kept] == ["1", "2"]
     assert not world.router.sessions
+
+
+def leaves(client: Client) -> None:
+    """The session of this client closes, and nothing has been done about it yet."""
+    client.session.close(None)
+
+
+def is_replaced(client: Client) -> None:
+    """It has lost its connection, and its User learns of it from the one that takes its place."""
+    client.session.conn = None
+    client.world.router.user(JID.parse("juliet@localhost")).tell(Bind(Actor().actor_inbox, "balcony"))
+
+
+@pytest.mark.parametrize("ends", [leaves, is_replaced])
+def test_messages_that_come_back_are_kept_before_those_that_came_later(ends: Callable[[Client], None]) -> None:
+    """RFC 6120 §10.1."""
+    world = World("romeo", "juliet")
+    kept = stored(world)
+    balcony = world.available("juliet", "balcony")
+    world.router.route(message("juliet@localhost", id="1"))
+    ends(balcony)
+    world.router.route(message("juliet@localhost", id="2"))
+    world.router.route(message("juliet@localhost", id="3"))
+    settle()
+    assert [stanza.id for stanza in kept] == ["1", "2", "3"]
+
+
+def tells_its_user(client: Client, type: str = "") -> None:
+    """A presence of this client's is on its way to its User."""
+    session = client.session.actor_inbox
+    client.world.router.user(JID.parse("juliet@localhost")).tell(
+        Outbound(Stanza("presence", type=type, from_=client.jid), session)
+    )
+
+
+def test_messages_that_come_back_are_kept_before_those_that_came_when_nobody_was_available() -> None:
+    world = World("romeo", "juliet")
+    kept = stored(world)
+    balcony = world.available("juliet", "balcony")
+    world.router.route(message("juliet@localhost", id="1"))
+    tells_its_user(balcony, "unavailable")
+    world.router.route(message("juliet@localhost", id="2"))
+    leaves(balcony)
+    settle()
+    assert [stanza.id for stanza in kept] == ["1", "2"]
+
+
+def test_messages_that_come_back_go_to_a_resource_that_has_just_come_before_those_that_came_later() -> None:
+    world = World("romeo", "juliet")
+    balcony, garden = world.available("juliet", "balcony"), world.connect("juliet", "garden")
+    world.router.route(message("juliet@localhost", id="1"))
+    tells_its_user(garden)
+    world.router.route(message("juliet@localhost", id="2"))
+    leaves(balcony)
+    assert ids(garden) == ["1", "2"]
+
+
+def test_messages_that_come_back_go_to_another_resource_before_those_that_came_later() -> None:
+    world = World("romeo", "juliet")
+    balcony, garden = world.available("juliet", "balcony"), world.available("juliet", "garden")
+    world.router.route(message(id="1"))
+    leaves(balcony)
+    world.router.route(message(id="2"))
+    assert ids(garden) == ["1", "2"]
+
+
+def test_a_user_waits_for_no_session_that_has_crashed_on_its_way_out() -> None:
+    world = World("romeo", "juliet")
+    balcony, garden = world.available("juliet", "balcony"), world.available("juliet", "garden")
+    leaves(balcony)
+    crash(balcony)
+    world.router.route(message(id="1"))
+    assert ids(garden) == ["1"]
 
 
 def test_requests_that_were_not_written_are_answered() -> None:

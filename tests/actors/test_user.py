@@ -4,7 +4,8 @@ from collections.abc import Callable
 
 import pytest
 
-from actors.mailbox import Bind, Kick, ListSessions, Remove, Returned, Unbind
+from actors.actor import Actor
+from actors.mailbox import Bind, Kick, ListSessions, Remove, Returned, Settled, Unbind
 from actors.roster import ROSTER, RosterStore
 from actors.router import DROWSE
 from actors.session import Session
@@ -150,6 +151,69 @@ def test_what_a_client_sends_while_its_user_crashes_is_not_lost_and_stays_in_ord
     settle()
     assert ids(juliet) == [str(n) for n in range(300)]
     assert ids(romeo) == []
+
+
+def goes_between(client: Client, *stanzas: Stanza) -> None:
+    """The Session of this client closes after its User got the first of these, and before it gets the others."""
+    first, *others = stanzas
+    client.world.router.route(first)
+    client.session.close(None)
+    for stanza in others:
+        client.world.router.route(stanza)
+
+
+@pytest.mark.parametrize(("times", "delivered"), [(1, ["1", "2", "3"]), (2, ["1", "3"])])
+def test_a_message_that_waits_for_a_resource_to_go_may_crash_its_user_too(times: int, delivered: list[str]) -> None:
+    world, romeo, juliet = lovers("both")
+    second = world.available("juliet", "chamber")
+    crashing(world, times)
+    bodies = (("1", ""), ("2", CRASH), ("3", ""))
+    goes_between(juliet, *(Stanza("message", id=id, from_=romeo.jid, to=JULIET, body=b.encode()) for id, b in bodies))
+    assert [id for id in ids(second) if id] == delivered
+
+
+def test_what_waits_for_a_resource_to_go_outlives_its_user() -> None:
+    world, romeo, juliet = lovers("both")
+    second = world.available("juliet", "chamber")
+    goes_between(juliet, *(Stanza("message", id=id, from_=romeo.jid, to=JULIET) for id in "12"))
+    world.router.user(JULIET).tell(Returned(Stanza("message")))  # which crashes it
+    assert [id for id in ids(second) if id] == ["1", "2"]
+
+
+def test_what_waits_for_a_resource_to_go_is_refused_if_nothing_can_be_loaded_then(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    world, romeo, juliet = lovers("both")
+    crashing(world, 1)
+    goes_between(juliet, *(Stanza("message", id=id, from_=romeo.jid, to=JULIET) for id in "12"))
+    without_storage(monkeypatch)
+    world.router.user(JULIET).tell(Returned(Stanza("message")))  # which crashes it
+    assert [node.get("id") for node in romeo.hears() if node.get("type") == "error"] == ["1", "2"]
+
+
+def test_what_waits_for_a_resource_to_go_is_refused_if_the_account_goes_too() -> None:
+    world, romeo, juliet = lovers("both")
+    juliet.session.close(None)
+    world.router.user(JULIET).tell(Remove())
+    world.router.route(Stanza("message", id="1", from_=romeo.jid, to=JULIET))
+    assert [node.get("id") for node in romeo.hears() if node.get("type") == "error"] == ["1"]
+
+
+def test_no_more_waits_for_a_resource_to_go_than_there_is_room_for() -> None:
+    world = World("romeo", "juliet", sets=("limits.mailbox=100",))
+    romeo, silent = world.connect("romeo"), Actor().actor_inbox
+    inbox = world.router.user(JULIET)
+    inbox.tell(Bind(silent, "balcony"))
+    inbox.tell(Unbind(silent, "balcony"))
+    settle()
+    for number in range(150):
+        romeo.says(message(str(number), "<body/>"))
+    refusals = romeo.hears()
+    assert {failure(refusal) for refusal in refusals} == {("wait", "resource-constraint")}
+    assert [refusal.get("id") for refusal in refusals] == [str(number) for number in range(99, 150)]
+    inbox.tell(Settled(silent))
+    juliet = world.connect("juliet").says("<presence/>")
+    assert [id for id in ids(juliet) if id] == [str(number) for number in range(99)]
 
 
 def test_what_is_told_to_a_user_that_has_crashed_goes_to_the_one_in_its_place() -> None:
