@@ -71,8 +71,15 @@ class Process:
     @property
     def memory(self) -> int:
         """The most bytes of memory it has had so far."""
-        status = Path(f"/proc/{self._process.pid}/status").read_text()
-        found = re.search(r"VmHWM:\s+(\d+) kB", status)
+        return self._status("VmHWM")
+
+    @property
+    def memory_now(self) -> int:
+        """The bytes of memory that it has."""
+        return self._status("VmRSS")
+
+    def _status(self, field: str) -> int:
+        found = re.search(rf"{field}:\s+(\d+) kB", Path(f"/proc/{self.pid}/status").read_text())
         assert found is not None
         return int(found[1]) * 1024
 

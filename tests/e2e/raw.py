@@ -7,8 +7,8 @@ import base64
 import re
 import socket
 import ssl
-from collections.abc import Coroutine
-from contextlib import suppress
+from collections.abc import Coroutine, Iterator
+from contextlib import contextmanager, suppress
 from typing import Any, ClassVar, Self
 
 HEADER = (
@@ -26,9 +26,8 @@ def run(scenario: Coroutine[Any, Any, None]) -> None:
             async with asyncio.timeout(2 * PATIENCE):
                 await scenario
         finally:
-            for client in Raw.made:
+            for client in list(Raw.made):
                 client.closes()
-            Raw.made.clear()
             await asyncio.sleep(0)
 
     asyncio.run(whole())
@@ -48,19 +47,32 @@ def plain(user: str, password: str = "secret") -> str:
     return f"<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='PLAIN'>{initial}</auth>"
 
 
+class Ended(Exception):
+    """The connection has gone, or the server."""
+
+
+@contextmanager
+def ending() -> Iterator[None]:
+    """Where a connection may end, what `Raw` takes for a failure is `Ended`."""
+    try:
+        yield
+    except (AssertionError, ConnectionError, ssl.SSLError) as error:
+        raise Ended from error
+
+
 TRUSTING = trusting()
 
 
 class Raw:
     """One connection. Everything that was heard and not looked at stands in `heard`."""
 
-    made: ClassVar[list[Raw]] = []
+    made: ClassVar[set[Raw]] = set()
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._reader = reader
         self._writer = writer
         self.heard = b""
-        self.made.append(self)
+        self.made.add(self)
 
     @classmethod
     async def connect(cls, port: int, *, tls: bool = False, address: str = "127.0.0.1") -> Self:
@@ -129,3 +141,4 @@ class Raw:
             sock: socket.socket = self._writer.get_extra_info("socket")
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
         self._writer.transport.abort()
+        self.made.discard(self)

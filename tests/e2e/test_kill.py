@@ -3,10 +3,9 @@
 import asyncio
 import random
 import re
-import ssl
 import time
-from collections.abc import AsyncIterator, Awaitable, Iterator
-from contextlib import asynccontextmanager, contextmanager, suppress
+from collections.abc import AsyncIterator, Awaitable
+from contextlib import asynccontextmanager, suppress
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -14,8 +13,9 @@ from typing import Any
 import pytest
 
 from net.control import Refused, ask
+from tests.e2e.ledger import Ledger
 from tests.e2e.process import Process
-from tests.e2e.raw import Raw, run
+from tests.e2e.raw import Ended, Raw, ending, run
 from tests.postgres import PostgresServer
 
 WRITERS = tuple(f"writer{number}" for number in range(5))
@@ -25,44 +25,6 @@ SECONDS = 12
 SEED = random.randrange(1_000_000)  # another one in each run; it is part of the tests' names
 
 numbers = count()
-
-
-class Ledger:
-    """What the server has confirmed of one kind of thing, by key, and a change that it may or may not have made."""
-
-    def __init__(self) -> None:
-        self.kept: dict[str, str] = {}
-        self._doubtful: dict[str, str | None] = {}
-        self.confirmed = 0
-
-    async def change(self, key: str, value: str | None, confirmed: Awaitable[Any]) -> None:
-        """None takes it away."""
-        self._doubtful = {key: value}
-        await confirmed
-        self.kept = self._maybe
-        self._doubtful = {}
-        self.confirmed += 1
-
-    @property
-    def _maybe(self) -> dict[str, str]:
-        return {key: value for key, value in {**self.kept, **self._doubtful}.items() if value is not None}
-
-    def compare(self, found: dict[str, str]) -> None:
-        assert found in (self.kept, self._maybe), (found, self.kept, self._doubtful)
-        self.kept, self._doubtful = found, {}
-
-
-class Ended(Exception):
-    """The server has gone."""
-
-
-@contextmanager
-def ending() -> Iterator[None]:
-    """What `Raw` takes for a failure is what happens here."""
-    try:
-        yield
-    except (AssertionError, ConnectionError, ssl.SSLError) as error:
-        raise Ended from error
 
 
 @asynccontextmanager
