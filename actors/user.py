@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from actors.actor import Actor, Inbox, told
@@ -34,6 +34,7 @@ from net.xmpp.errors import StanzaError, StreamError
 from net.xmpp.jid import JID
 from net.xmpp.offers import SESSION
 from net.xmpp.stanza import Stanza
+from net.xmpp.xml import Element
 
 if TYPE_CHECKING:
     from actors.host import Domain
@@ -43,15 +44,17 @@ if TYPE_CHECKING:
 class Resource:
     """What a User knows of one of its Sessions. `presence` None: connected, not available.
 
-    `directed`: to whom it has shown itself without being asked. `unwanted`: the contacts whose last word on its
-    presence was an error. `state` belongs to the features, by name.
+    `client`: the id of its user agent (XEP-0388), "" when it has not said. `directed`: to whom it has shown itself
+    without being asked. `unwanted`: the contacts whose last word on its presence was an error. `state` belongs to the
+    features, by name.
     """
 
-    __slots__ = ("directed", "interested", "name", "presence", "priority", "session", "state", "unwanted")
+    __slots__ = ("client", "directed", "interested", "name", "presence", "priority", "session", "state", "unwanted")
 
-    def __init__(self, name: str, session: Inbox) -> None:
+    def __init__(self, name: str, session: Inbox, client: str = "") -> None:
         self.name = name
         self.session = session
+        self.client = client
         self.presence: Stanza | None = None
         self.priority = 0
         self.interested = False
@@ -123,13 +126,31 @@ class User(Actor):
     @told(Bind)
     def on_bind(self, message: Bind) -> None:
         """Resource binding (RFC 6120 §7): the resource asked for, or one that nobody can guess."""
+        if message.inline is not None and message.client:
+            self._replace(message.client)
         try:
             name = self._free(message.resource)
         except StanzaError as error:
             message.session.tell(BindRefused(error))
             return
-        self.resources[name] = Resource(name, message.session)
-        message.session.tell(Bound(name, self.roster))
+        resource = self.resources[name] = Resource(name, message.session, message.client)
+        inline = self._begin(resource, message.inline) if message.inline is not None else ()
+        message.session.tell(Bound(name, self.roster, tuple(inline)))
+
+    def _replace(self, client: str) -> None:
+        """XEP-0386 §3.2: a client that comes again has lost its earlier sessions."""
+        for holder in [resource for resource in self.resources.values() if resource.client == client]:
+            holder.session.tell(Close(StreamError("conflict", "the same client has connected again")))
+            self._lose(holder)
+
+    def _begin(self, resource: Resource, asked: tuple[Element, ...]) -> Iterator[Element]:
+        """What comes of what was asked for along with a resource, and what else its client is told."""
+        hooks = self.domain.hooks
+        yield from hooks.bind_inline(self, resource, asked)
+        for handler in hooks.bound:
+            told = handler(self, resource)
+            if told is not None:
+                yield told
 
     def _free(self, wanted: str) -> str:
         """A resourcepart that is free now; a conflict is resolved as the host's options say (RFC 6120 §7.7.2.2)."""

@@ -105,7 +105,7 @@ def test_the_stream_is_not_closed_between_login_and_the_next_header() -> None:
 
 def test_channel_binding_is_offered_where_there_is_a_channel() -> None:
     client = World().wire(end_point=END_POINT).opens()
-    mechanisms, bindings = client.hears_one()
+    mechanisms, bindings, _sasl2 = client.hears_one()
     assert [node.text for node in mechanisms] == [
         "SCRAM-SHA-256-PLUS",
         "SCRAM-SHA-1-PLUS",

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import NamedTuple
 
+from net.xmpp.jid import JID
 from net.xmpp.sasl.exchange import Challenge, Lookup, SASLError, Success, check_authzid, decode_base64, decode_utf8
 from net.xmpp.sasl.keys import Hash, ScramKeys, digest, mac
 
@@ -53,14 +54,16 @@ def _nonce() -> str:
 class Scram:
     """One SCRAM mechanism, before the client has spoken.
 
-    `plus_offered` tells whether any -PLUS mechanism was, which is how a client's "y" betrays a downgrade. `nonce` makes
-    the server's part of the nonce: printable ASCII without commas, never the same twice.
+    `plus_offered` tells whether any -PLUS mechanism was, which is how a client's "y" betrays a downgrade. `sender` is
+    as for `check_authzid`. `nonce` makes the server's part of the nonce: printable ASCII without commas, never the same
+    twice.
     """
 
     variant: Variant
     domain: str
     bindings: Mapping[str, bytes] = field(repr=False)
     plus_offered: bool
+    sender: JID | None = None
     nonce: Callable[[], str] = _nonce
 
     def first(self, data: bytes) -> Lookup:
@@ -70,7 +73,7 @@ class Scram:
         """
         message = _parse(_CLIENT_FIRST, data)
         username = _unescape(message["username"])
-        check_authzid(_unescape(message["authzid"] or ""), username, self.domain)
+        check_authzid(_unescape(message["authzid"] or ""), username, self.domain, self.sender)
         bound = message["header"].encode() + self._binding(message["header"][0], message["kind"])
         nonce = message["nonce"] + self.nonce()
         opened = _Opened(username, message["bare"], nonce, b64encode(bound).decode())

@@ -1,0 +1,168 @@
+"""The SASL profile of XEP-0388: a login without a restart of the stream, and all that is asked for along with it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from actors.sasl1 import text_of
+from net.xmpp import sasl
+from net.xmpp.errors import StreamError
+from net.xmpp.jid import JID
+from net.xmpp.offers import SASL, SASL2
+from net.xmpp.xml import Element, escape, serialise
+
+if TYPE_CHECKING:
+    from actors.hooks import Inline
+    from actors.host import Domain
+    from actors.login import Login, Reply
+
+AUTHENTICATE = f"{{{SASL2}}}authenticate"
+RESPONSE = f"{{{SASL2}}}response"
+ABORT = f"{{{SASL2}}}abort"
+USER_AGENT = f"{{{SASL2}}}user-agent"
+
+TAGS = frozenset((AUTHENTICATE, RESPONSE, ABORT))
+
+# Characters of what a client says about itself that are kept.
+LONGEST_NAME = 100
+
+# RFC 9562 §5.4
+_UUID4 = re.compile("[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
+
+
+class UserAgent(msgspec.Struct, frozen=True):
+    """What a client says about itself. `id`: a UUID that is always the same for it, in lower case, "" without one."""
+
+    id: str = ""
+    software: str = ""
+    device: str = ""
+
+    @classmethod
+    def read(cls, node: Element | None) -> UserAgent:
+        """That of a `<user-agent/>`. Raises SASLError malformed-request for an id that is no UUID of version 4."""
+        if node is None:
+            return cls()
+        id = node.get("id", "").lower()
+        if id and _UUID4.fullmatch(id) is None:
+            raise sasl.SASLError("malformed-request", "The id of a user agent is a UUID of version 4.")
+        return cls(id, *((node.findtext(f"{{{SASL2}}}{name}") or "")[:LONGEST_NAME] for name in ("software", "device")))
+
+
+class Request:
+    """An `<authenticate/>`: the name of the mechanism, who the client is, and what else it wants."""
+
+    def __init__(self, node: Element) -> None:
+        self.mechanism = node.get("mechanism")
+        self.user_agent = UserAgent.read(node.find(USER_AGENT))
+        self._node = node
+
+    def find(self, tag: str) -> Element | None:
+        """The first child with this Clark name."""
+        return self._node.find(tag)
+
+    @property
+    def initial(self) -> bytes | None:
+        """The initial response, None without one. Raises SASLError."""
+        node = self.find(f"{{{SASL2}}}initial-response")
+        return None if node is None else _decode(node)
+
+
+class Authentication:
+    """SASL2 on one stream: an organ of the Session. `sender`: whom the client's header says it is from, if anybody.
+
+    `request`: what the client has asked for last, None at first. `granted`: whether it has logged in by that.
+    """
+
+    def __init__(self, domain: Domain, login: Login, sender: JID | None) -> None:
+        self._domain = domain
+        self._login = login
+        self._sender = sender
+        self._data: bytes | None = None
+        self._answers: list[Element] = []
+        self._left: Iterator[Inline] = iter(())
+        self.request: Request | None = None
+        self.granted = False
+
+    @property
+    def inline(self) -> Iterator[Element]:
+        """What can be asked for along with the login, as it is offered."""
+        for handler in self._domain.hooks.offered_inline:
+            node = handler(self._login.offer)
+            if node is not None:
+                yield node
+
+    @property
+    def under_way(self) -> bool:
+        """Whether the client has begun, and nothing but its next move is expected."""
+        return self.request is not None and self._login.challenged
+
+    def answer(self, node: Element) -> bytes:
+        """What to send back to an element of the client's; nothing yet when that has `granted` the login.
+
+        Waits, as the moves of a Login do. Raises StreamError for what must not come now (§2.4).
+        """
+        if self.under_way and node.tag == AUTHENTICATE:
+            raise StreamError("policy-violation", "a login is under way")
+        try:
+            reply = self._move(node)
+        except sasl.SASLError as error:
+            self.request = None
+            condition = f'<{error.condition} xmlns="{SASL}"/>'
+            return f'<failure xmlns="{SASL2}">{condition}{text_of(error)}</failure>'.encode()
+        if isinstance(reply, sasl.Challenge):
+            return f'<challenge xmlns="{SASL2}">{sasl.encode(reply.data)}</challenge>'.encode()
+        self._data = reply.data
+        self.granted = True
+        assert self.request is not None
+        self._left = self._domain.hooks.authenticate_inline(self.request)
+        return b""
+
+    def _move(self, node: Element) -> Reply:
+        if node.tag == ABORT:
+            return self._login.abort()
+        if node.tag == RESPONSE:
+            return self._login.respond(lambda: _decode(node))
+        return self._login.begin(self._start, lambda: self._read(node).initial)
+
+    def _read(self, node: Element) -> Request:
+        self.request = Request(node)
+        return self.request
+
+    def _start(self, offer: sasl.Offer, data: bytes | None) -> sasl.Answer:
+        request = self.request
+        assert request is not None
+        handler = self._domain.hooks.authenticates.get(request.mechanism or "")
+        if handler is not None:
+            return handler(request, offer, data)
+        return replace(offer, sender=self._sender).begin(request.mechanism, data)
+
+    # -- once it is granted
+
+    def next_inline(self) -> Inline | None:
+        """The next feature that something was asked of along with the login; None when there is none left."""
+        return next(self._left, None)
+
+    def add(self, answer: Element | None) -> None:
+        """Puts this into the `<success/>`."""
+        if answer is not None:
+            self._answers.append(answer)
+
+    def success(self, jid: JID) -> bytes:
+        """The `<success/>` for who is now this (§2.6.1)."""
+        data = "" if self._data is None else f"<additional-data>{sasl.encode(self._data)}</additional-data>"
+        identity = f"<authorization-identifier>{escape(jid)}</authorization-identifier>"
+        answers = b"".join(map(serialise, self._answers))
+        return f'<success xmlns="{SASL2}">{data}{identity}'.encode() + answers + b"</success>"
+
+
+def _decode(node: Element) -> bytes:
+    """The data in an element (§2.2); an empty one is zero bytes. Raises SASLError, as `sasl.decode`."""
+    text = (node.text or "").strip()
+    if text == "=":
+        raise sasl.SASLError("incorrect-encoding", "XEP-0388 §2.2")
+    return sasl.decode(text) or b""
