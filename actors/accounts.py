@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hmac
 import logging
 import os
 import secrets
+from base64 import urlsafe_b64encode
 from collections.abc import Iterator
 from functools import cache
 from typing import Any, get_args
@@ -131,6 +133,10 @@ class Accounts:
         if account is None or jid is None:
             return decoy(self._secret, hash, jid or username, self._rounds)
         return account.keys[hash]
+
+    def pseudonym(self, purpose: str, text: str) -> str:
+        """A short name for this text: always the same, and nobody can tell the text from it."""
+        return urlsafe_b64encode(hmac.digest(self._secret, f"{purpose}\0{text}".encode(), "sha256")[:9]).decode()
 
     def verify(self, username: str, password: str) -> bool:
         """Whether this is the account's password. Takes as long where there is no account.

@@ -261,7 +261,7 @@ def test_a_login_that_storage_cannot_decide_may_be_tried_again(client: Client, m
 class Probe(Feature):
     """Answers at once, and later."""
 
-    name = "probe"
+    name = "a_probe"  # before bind2, as whatever can make a resource unnecessary
 
     @offered_inline
     def offer(self, offer: object) -> etree._Element:
