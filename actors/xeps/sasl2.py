@@ -1,4 +1,6 @@
-"""XEP-0388: Extensible SASL Profile. With it, XEP-0440: SASL Channel-Binding Type Capability.
+"""XEP-0388: Extensible SASL Profile.
+
+What is said here of XEP-0440 and XEP-0474 holds for the profile of RFC 6120 too, which is always there.
 
 How a login goes is told in `actors/sasl2.py` and, for the exchange itself, in `actors/login.py`: it happens on the way
 of a stream to a resource, before any feature has a say. Other features join in by `authenticates` and
@@ -19,4 +21,5 @@ class SASL2(Feature):
     implements = (
         XEP(388, "1.0.4", "Extensible SASL Profile"),
         XEP(440, "1.0.0", "SASL Channel-Binding Type Capability"),
+        XEP(474, "0.5.0", "SASL SCRAM Downgrade Protection"),
     )

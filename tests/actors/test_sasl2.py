@@ -325,7 +325,7 @@ def test_a_stream_may_go_on_as_another_resource_and_is_left_to_whoever_says_so(p
     success, features = client.hears()
     assert identity(success) == "romeo@localhost/old"
     assert names(success) == ["authorization-identifier", "resumed"]
-    assert names(features) == []
+    assert names(features) == ["limits"]
     assert client.session.full_jid is None
 
 

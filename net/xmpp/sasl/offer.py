@@ -48,6 +48,12 @@ class Offer:
             names.insert(0, EXTERNAL)
         return [*names, ANONYMOUS] if self.anonymous else names
 
+    @property
+    def advertised(self) -> bytes:
+        """What clients were told of mechanisms and channel bindings, as it is protected by a hash (XEP-0474 §5.1)."""
+        lists = (self.mechanisms, self.bindings) if self.bindings else (self.mechanisms,)
+        return "\x1f".join("\x1e".join(sorted(names)) for names in lists).encode()
+
     def begin(self, mechanism: str | None, data: bytes | None) -> Answer:
         """Answer an `<auth/>` that asks for `mechanism` and brings `data` as its initial response, None if it has none.
 
@@ -79,4 +85,6 @@ class Offer:
         if mechanism == "PLAIN":
             return plain(self.domain, data, self.sender)
         plus_offered = any(SCRAM[name].plus for name in self.mechanisms if name in SCRAM)
-        return Scram(SCRAM[mechanism], self.domain, self.bindings, plus_offered, self.sender).first(data)
+        return Scram(SCRAM[mechanism], self.domain, self.bindings, plus_offered, self.sender, self.advertised).first(
+            data
+        )
