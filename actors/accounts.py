@@ -33,11 +33,16 @@ MOST_ROUNDS = 4
 
 
 class Account(msgspec.Struct, frozen=True):
-    """What is stored of an account: its keys for each hash, never a password. `disabled`: why nobody may log in."""
+    """What is stored of an account: its keys for each hash, never a password. `disabled`: why nobody may log in.
+
+    `epoch`: another one whenever the password changes or the account is disabled. What clients were given to log in by
+    counts in one epoch only.
+    """
 
     keys: dict[Hash, ScramKeys]
     created: float
     disabled: str | None = None
+    epoch: str = ""
 
 
 class AccountExists(Exception):
@@ -89,7 +94,7 @@ class Accounts:
 
     def disable(self, jid: JID, reason: str | None) -> None:
         """Lets nobody log in any more; with None for the reason, the owner again. Raises NoSuchAccount."""
-        self._change(jid, disabled=reason)
+        self._change(jid, disabled=reason, epoch=_new_epoch())
 
     def __iter__(self) -> Iterator[JID]:
         """The bare JIDs of all accounts, in alphabetical order."""
@@ -109,7 +114,7 @@ class Accounts:
 
     def set_password(self, jid: JID, password: str) -> None:
         """Replaces the keys. Raises NoSuchAccount, PasswordRefused."""
-        self._change(jid, keys=self._derive(password))
+        self._change(jid, keys=self._derive(password), epoch=_new_epoch())
 
     def _change(self, jid: JID, **changes: Any) -> None:
         with self._changing:
@@ -178,6 +183,10 @@ class Accounts:
 def _thinking() -> ThreadPool:
     """The native threads in which passwords become keys: few enough to leave a core to the event loop."""
     return ThreadPool(max(1, (os.cpu_count() or 1) - 1))
+
+
+def _new_epoch() -> str:
+    return secrets.token_urlsafe(9)
 
 
 def _secret(store: Record[Any]) -> bytes:

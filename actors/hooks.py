@@ -231,7 +231,7 @@ def offered_inline(handler: Callable[[Any, sasl.Offer], Element | None]) -> Call
 
 def authenticates(*mechanisms: str) -> Callable[[H], H]:
     """Marks what begins exchanges with SASL mechanisms of the feature's own, for SASL2 alone:
-    `handler(self, request, offer, data) -> sasl.Answer`, or it raises SASLError.
+    `handler(self, request, data) -> sasl.Answer`, or it raises SASLError.
 
     `data` is the initial response, None without one. It runs in the mailbox of the client's Session.
     """
@@ -319,7 +319,7 @@ class Hooks:
     describes_node: tuple[Callable[[Host | User, str, JID], Found], ...]
     lists: tuple[Callable[[Host | User, str, JID], Found], ...]
     offered_inline: tuple[Callable[[sasl.Offer], Element | None], ...]
-    authenticates: dict[str, Callable[[Request, sasl.Offer, bytes | None], sasl.Answer]]
+    authenticates: dict[str, Callable[[Request, bytes | None], sasl.Answer]]
 
     def __init__(self, features: Iterable[Feature]) -> None:
         self.features = in_order(_without_lacking(feature for feature in features if feature.wanted))

@@ -54,10 +54,14 @@ class UserAgent(msgspec.Struct, frozen=True):
 
 
 class Request:
-    """An `<authenticate/>`: the name of the mechanism, who the client is, and what else it wants."""
+    """An `<authenticate/>`: the name of the mechanism, who the client is, and what else it wants.
 
-    def __init__(self, node: Element) -> None:
-        self.mechanism = node.get("mechanism")
+    `offer`: what it was offered, and what the stream is like.
+    """
+
+    def __init__(self, node: Element, offer: sasl.Offer) -> None:
+        self.mechanism = node.get("mechanism", "")
+        self.offer = offer
         self.user_agent = UserAgent.read(node.find(USER_AGENT))
         self._node = node
 
@@ -130,15 +134,15 @@ class Authentication:
         return self._login.begin(self._start, lambda: self._read(node).initial)
 
     def _read(self, node: Element) -> Request:
-        self.request = Request(node)
+        self.request = Request(node, self._login.offer)
         return self.request
 
     def _start(self, offer: sasl.Offer, data: bytes | None) -> sasl.Answer:
         request = self.request
         assert request is not None
-        handler = self._domain.hooks.authenticates.get(request.mechanism or "")
+        handler = self._domain.hooks.authenticates.get(request.mechanism)
         if handler is not None:
-            return handler(request, offer, data)
+            return handler(request, data)
         return replace(offer, sender=self._sender).begin(request.mechanism, data)
 
     # -- once it is granted

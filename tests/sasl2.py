@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hmac
 from base64 import b64decode, b64encode
 from typing import Any
 
@@ -85,3 +86,40 @@ def opened(world: Any, **wire: Any) -> Client:
     client: Client = world.wire(**wire).opens()
     client.hears()
     return client
+
+
+# -- FAST (XEP-0484)
+
+FAST = "urn:xmpp:fast:0"
+NONE, END_POINT = "HT-SHA-256-NONE", "HT-SHA-256-ENDP"
+
+
+def request(mechanism: str = NONE) -> str:
+    return f"<request-token xmlns='{FAST}' mechanism='{mechanism}'/>"
+
+
+def hashed(user: str, token: str, who: bytes = b"Initiator", binding: bytes = b"") -> bytes:
+    """HMAC of a token, with the name in front if it is the client's."""
+    mac = hmac.digest(token.encode(), who + binding, "sha256")
+    return user.encode() + b"\0" + mac if who == b"Initiator" else mac
+
+
+def fast(
+    token: str,
+    *children: str,
+    user: str = "romeo",
+    mechanism: str = NONE,
+    binding: bytes = b"",
+    agent: str | None = PHONE,
+    attributes: str = "",
+) -> str:
+    """A login by a token. `attributes`: those of <fast/>."""
+    asked = f"<fast xmlns='{FAST}' {attributes}/>"
+    return authenticate(mechanism, hashed(user, token, binding=binding), asked, *children, agent=agent)
+
+
+def token_of(success: etree._Element) -> str:
+    """The token in a <success/>, "" for none."""
+    assert success.tag == f"{{{SASL2}}}success", etree.tostring(success)
+    found = success.find(f"{{{FAST}}}token")
+    return "" if found is None else str(found.get("token"))

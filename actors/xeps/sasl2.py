@@ -15,7 +15,7 @@ from actors.hooks import XEP, Feature
 class SASL2(Feature):
     """Lets clients log in without a restart of the stream, and ask for more along with it.
 
-    TLS takes no early data here, so no login comes in any (XEP-0388 §5).
+    TLS takes no early data here, so no login comes in any (XEP-0388 §3).
     """
 
     implements = (

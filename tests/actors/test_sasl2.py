@@ -6,6 +6,7 @@ from actors.negotiation import Negotiation
 from actors.sasl2 import Request
 from actors.storage import StorageError
 from net.xmpp.jid import JID
+from net.xmpp.sasl import Offer
 from net.xmpp.xml import element
 from tests.sasl2 import (
     ABORT,
@@ -342,5 +343,5 @@ def test_what_a_client_says_of_itself_is_read_and_cut_short() -> None:
     node = etree.fromstring(
         f"<a><user-agent xmlns='{SASL2}' id='{PHONE.upper()}'><software>{'s' * 500}</software></user-agent></a>"
     )
-    agent = Request(node).user_agent
+    agent = Request(node, Offer("localhost", secure=True)).user_agent
     assert (agent.id, agent.software, agent.device) == (PHONE, "s" * 100, "")

@@ -50,7 +50,7 @@ class Offer:
 
     @property
     def advertised(self) -> bytes:
-        """What clients were told of mechanisms and channel bindings, as it is protected by a hash (XEP-0474 §5.1)."""
+        """What clients were told of mechanisms and channel bindings, as it is protected by a hash (XEP-0474 §6.1)."""
         lists = (self.mechanisms, self.bindings) if self.bindings else (self.mechanisms,)
         return "\x1f".join("\x1e".join(sorted(names)) for names in lists).encode()
 

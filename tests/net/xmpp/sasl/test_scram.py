@@ -75,7 +75,7 @@ def test_the_exchange_of_rfc_5802_section_5() -> None:
 @pytest.mark.parametrize(
     ("bindings", "advertised"),
     [
-        ({"tls-exporter": b"", "tls-server-end-point": b""}, "h=G6k/rBLDqgOhRRaCuuatSDFkJ08="),  # XEP-0474 §5.3
+        ({"tls-exporter": b"", "tls-server-end-point": b""}, "h=G6k/rBLDqgOhRRaCuuatSDFkJ08="),  # XEP-0474 §6.3
         ({}, f"h={b64encode(hashlib.sha1(b'SCRAM-SHA-1').digest()).decode()}"),
     ],
 )
