@@ -59,6 +59,15 @@ class Client(msgspec.Struct, frozen=True):
     current: Token | None = None
     new: Token | None = None
 
+    def ways(self, epoch: str, now: float) -> list[str]:
+        """By what it can log in, in this epoch of the account: "password" or "certificate", "token"."""
+        ways: list[str] = [self.proved.by] if self.proved is not None and self.proved.epoch == epoch else []
+        by_token = any(token is not None and token.is_good(epoch, now) for token in (self.current, self.new))
+        return [*ways, "token"] if by_token else ways
+
+
+# When a client was seen last is noted so often, in seconds.
+SEEN_EVERY = 3600.0
 
 # What is made of a client in this epoch of the account; None forgets it.
 Change = Callable[[Client, str], Client | None]
@@ -77,18 +86,27 @@ class Clients:
         """All that are remembered of this account."""
         return self._store.items(jid)
 
-    def change(self, jid: JID, id: str, now: float, change: Change) -> None:
-        """Puts what `change` makes of this client in its place. Nobody else changes any of the account's meanwhile.
+    def knows(self, jid: JID, id: str) -> bool:
+        """Whether this one is remembered."""
+        return self._store.get(jid, id) is not None
 
-        One that is not known is seen for the first time; with too many of them the one that has not been seen for the
-        longest time goes. `change` may raise: then nothing is changed. It is not asked where there is no account.
+    def shown(self, jid: JID, id: str) -> str:
+        """The name of a client for people and other clients: the id itself is part of what it logs in by."""
+        return self._accounts.pseudonym("client", f"{jid}\0{id}")
+
+    def change(self, jid: JID, id: str, now: float, change: Change, *, anew: bool) -> None:
+        """Puts what `change` makes of a client that has logged in in its place. The account's others wait meanwhile.
+
+        `anew`: one that is not known is seen for the first time; with too many of them the one that has not been seen
+        for the longest time goes. Otherwise nothing is done for one that is not known, which may just have lost its
+        access. Nor is anything without an account. `change` may raise: then nothing is changed.
         """
         with self._turn(jid):
             account = self._accounts.find(jid)
-            if account is None:
-                return
             known = self._store.get(jid, id)
-            after = change(known or Client(now, now), account.epoch)
+            if account is None or (known is None and not anew):
+                return
+            after = change(_seen(known, now), account.epoch)
             if known is None and after is not None:
                 self._store.change(jid, {**self._surplus(jid), id: after})
             elif after != known:
@@ -106,3 +124,9 @@ class Clients:
 
     def _turn(self, jid: JID) -> BoundedSemaphore:
         return self._turns.setdefault(jid, BoundedSemaphore())
+
+
+def _seen(known: Client | None, now: float) -> Client:
+    if known is None:
+        return Client(now, now)
+    return msgspec.structs.replace(known, last_seen=now) if now - known.last_seen >= SEEN_EVERY else known

@@ -75,6 +75,7 @@ class Negotiation(Actor):
         self._domain: Domain | None = None
         self._user: Inbox | None = None
         self._client = ""
+        self._revocable = False
         self._login: Login | None = None
         self._authentication: Authentication | None = None
         self._peer = conn.peer
@@ -217,6 +218,7 @@ class Negotiation(Actor):
         if asked.granted:
             assert login.username is not None and asked.request is not None
             self._client = asked.request.user_agent.id
+            self._revocable = asked.request.mechanism in self._domain.hooks.authenticates
             self._note_login(login.username)
             self.go_on(None)
         else:
@@ -316,7 +318,7 @@ class Negotiation(Actor):
         assert self._domain is not None and self.username is not None
         self._binding = binding
         self._user = self._router.user(self._domain.accounts.jid(self.username))
-        self._user.tell(Bind(self.actor_inbox, resource, self._client, inline))
+        self._user.tell(Bind(self.actor_inbox, resource, self._client, self._revocable, inline))
 
     def _answer_binding(self, request: Stanza, bound: Bound) -> None:
         assert self.conn is not None

@@ -18,6 +18,7 @@ from actors.mailbox import (
     Disabled,
     Inbound,
     Kick,
+    ListClients,
     ListSessions,
     Message,
     Outbound,
@@ -25,6 +26,7 @@ from actors.mailbox import (
     Released,
     Remove,
     Returned,
+    Revoked,
     Sleep,
     Unbind,
 )
@@ -129,6 +131,8 @@ class User(Actor):
         if message.inline is not None and message.client:
             self._replace(message.client)
         try:
+            if message.revocable and not self.domain.clients.knows(self.jid, message.client):
+                raise StanzaError("not-allowed", "the access of this client has been revoked")
             name = self._free(message.resource)
         except StanzaError as error:
             message.session.tell(BindRefused(error))
@@ -301,6 +305,15 @@ class User(Actor):
             for resource in self.resources.values():
                 resource.session.tell(Close(StreamError("not-authorized", "the account has been disabled")))
 
+    @told(Revoked)
+    def on_revoked(self, message: Revoked) -> None:
+        """A client has lost its access (XEP-0494 §3.2). One that has no resource yet gets none: see `on_bind`."""
+        for resource in self.resources.values():
+            if resource.client == message.client:
+                resource.session.tell(
+                    Close(StreamError("not-authorized", "the access of this client has been revoked"))
+                )
+
     @told(Remove)
     def on_remove(self, message: Remove) -> None:
         """The account is gone. Its contacts are told, as if the user had taken them all from the roster."""
@@ -388,6 +401,10 @@ class User(Actor):
     @told(ListSessions)
     def on_list_sessions(self, message: ListSessions) -> dict[str, Inbox]:
         return {name: resource.session for name, resource in self.resources.items()}
+
+    @told(ListClients)
+    def on_list_clients(self, message: ListClients) -> set[str]:
+        return {resource.client for resource in self.resources.values() if resource.client}
 
     @told(Kick)
     def on_kick(self, message: Kick) -> bool:

@@ -94,8 +94,8 @@ class Fast(Feature):
             jid = self.domain.accounts.jid(proof.username)
         except JIDMalformed:
             raise sasl.SASLError("not-authorized") from None
-        self.domain.clients.change(jid, request.user_agent.id, now, use)
-        if proved is None:  # there is no such account
+        self.domain.clients.change(jid, request.user_agent.id, now, use, anew=False)
+        if proved is None:  # there is no such client, or no such account
             raise sasl.SASLError("not-authorized")
         return sasl.Success(jid.local, proof.answer(proved.secret))
 
@@ -125,7 +125,8 @@ class Fast(Feature):
             return client
 
         try:
-            self.domain.clients.change(self.domain.accounts.jid(session.username), request.user_agent.id, now, give)
+            jid = self.domain.accounts.jid(session.username)
+            self.domain.clients.change(jid, request.user_agent.id, now, give, anew=not by_token)
         except StorageError as error:
             log.error("a token could not be stored: %s", error)
             return None

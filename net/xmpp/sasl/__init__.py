@@ -43,9 +43,10 @@ from net.xmpp.sasl.keys import (
     derive,
     verify_password,
 )
-from net.xmpp.sasl.offer import MECHANISMS, Offer
+from net.xmpp.sasl.offer import EXTERNAL, MECHANISMS, Offer
 
 __all__ = [
+    "EXTERNAL",
     "MECHANISMS",
     "PASSWORD_LIMIT",
     "SALT_SIZE",
