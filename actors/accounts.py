@@ -7,7 +7,7 @@ import logging
 import os
 import secrets
 from base64 import urlsafe_b64encode
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import cache
 from typing import Any, get_args
 
@@ -150,17 +150,26 @@ class Accounts:
         """
         keys = self.keys(username, HASHES[-1])
         verified = bool(_thinking().apply(verify_password, (keys, password)))
-        if verified and keys.iterations < self.iterations:
-            self._strengthen(self.jid(username), keys, password)
+        if verified and self.outdated(username):
+            self.strengthen(self.jid(username), keys, self._derive(password))
         return verified
 
-    def _strengthen(self, jid: JID, old: ScramKeys, password: str) -> None:
-        new = self._derive(password)
+    def outdated(self, username: str) -> list[Hash]:
+        """The hashes of an account whose keys have fewer iterations than new ones get; those of a decoy likewise."""
+        if len(self._rounds) == 1:
+            return []
+        return [hash for hash in HASHES if self.keys(username, hash).iterations < self.iterations]
+
+    def strengthen(self, jid: JID, old: ScramKeys, new: Mapping[Hash, ScramKeys]) -> None:
+        """Gives an account these keys of the same password, unless `old` are its keys no more.
+
+        That this cannot be stored is only logged.
+        """
         try:
             with self._changing:
                 account = self._records.get(jid)
                 if account is not None and account.keys[old.hash] == old:  # it has not got another password meanwhile
-                    self._records.put(jid, msgspec.structs.replace(account, keys=new))
+                    self._records.put(jid, msgspec.structs.replace(account, keys={**account.keys, **new}))
         except StorageError as error:
             log.warning("the keys of %s could not be strengthened: %s", jid, error)
 

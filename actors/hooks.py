@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from functools import cached_property
 from graphlib import CycleError, TopologicalSorter
 from types import FunctionType
@@ -229,6 +229,36 @@ def offered_inline(handler: Callable[[Any, sasl.Offer], Element | None]) -> Call
     return _marked(handler, "offered_inline")
 
 
+def offered_tasks(
+    handler: Callable[[Any, sasl.Offer, JID | None], Iterable[Element]],
+) -> Callable[[Any, sasl.Offer, JID | None], Iterable[Element]]:
+    """A stream opens: tasks that clients can ask to be given when they log in, as elements for `<authentication/>`.
+
+    The JID is whom the stream's header says it is from, None for nobody; what is said may not tell whether there is
+    such an account. It may wait for storage.
+    """
+    return _marked(handler, "offered_tasks")
+
+
+class Task(NamedTuple):
+    """What a client has to do before its login is granted (XEP-0388 §2.6.3).
+
+    `steps` are run by what the client says: each yields the element to send, and gets the `<task-data/>` that comes
+    next. The end of them is the end of the task. They may wait, and raise SASLError.
+    """
+
+    name: str
+    steps: Generator[Element, Element, None]
+
+
+def tasks(handler: Callable[[Any, Request, str], Iterable[Task]]) -> Callable[[Any, Request, str], Iterable[Task]]:
+    """Somebody has proved to be the account of this localpart: what there is to do before the login is granted.
+
+    It runs in the mailbox of the client's Session, and may wait for storage.
+    """
+    return _marked(handler, "tasks")
+
+
 def authenticates(*mechanisms: str) -> Callable[[H], H]:
     """Marks what begins exchanges with SASL mechanisms of the feature's own, for SASL2 alone:
     `handler(self, request, data) -> sasl.Answer`, or it raises SASLError.
@@ -291,6 +321,8 @@ MOMENTS = (
     "bound",
     "shuns",
     "offered_inline",
+    "offered_tasks",
+    "tasks",
     "commands",
     "describes",
     "describes_account",
@@ -319,6 +351,8 @@ class Hooks:
     describes_node: tuple[Callable[[Host | User, str, JID], Found], ...]
     lists: tuple[Callable[[Host | User, str, JID], Found], ...]
     offered_inline: tuple[Callable[[sasl.Offer], Element | None], ...]
+    offered_tasks: tuple[Callable[[sasl.Offer, JID | None], Iterable[Element]], ...]
+    tasks: tuple[Callable[[Request, str], Iterable[Task]], ...]
     authenticates: dict[str, Callable[[Request, bytes | None], sasl.Answer]]
 
     def __init__(self, features: Iterable[Feature]) -> None:

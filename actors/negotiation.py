@@ -145,8 +145,8 @@ class Negotiation(Actor):
             login = self._login_to(domain)
             offers.append(mechanisms(login.mechanisms, login.bindings, secure_first=required))
             if self._authentication is not None:
-                inline = [serialise(node) for node in self._authentication.inline]
-                offers.append(authentication(login.mechanisms, inline, secure_first=required))
+                inline, tasks = map(serialise, self._authentication.inline), map(serialise, self._authentication.tasks)
+                offers.append(authentication(login.mechanisms, inline, tasks, secure_first=required))
         return [*offers, *AFTER_LOGIN, *domain.hooks.offers]
 
     def _login_to(self, domain: Domain) -> Login:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Iterator
 from dataclasses import replace
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from actors.sasl1 import text_of
+from actors.storage import StorageError
 from net.xmpp import sasl
 from net.xmpp.errors import StreamError
 from net.xmpp.jid import JID
@@ -17,16 +19,21 @@ from net.xmpp.offers import SASL, SASL2
 from net.xmpp.xml import Element, escape, serialise
 
 if TYPE_CHECKING:
-    from actors.hooks import Inline
+    from actors.hooks import Inline, Task
     from actors.host import Domain
-    from actors.login import Login, Reply
+    from actors.login import Login
+
+log = logging.getLogger(__name__)
 
 AUTHENTICATE = f"{{{SASL2}}}authenticate"
 RESPONSE = f"{{{SASL2}}}response"
 ABORT = f"{{{SASL2}}}abort"
 USER_AGENT = f"{{{SASL2}}}user-agent"
 
-TAGS = frozenset((AUTHENTICATE, RESPONSE, ABORT))
+NEXT = f"{{{SASL2}}}next"
+TASK_DATA = f"{{{SASL2}}}task-data"
+
+TAGS = frozenset((AUTHENTICATE, RESPONSE, ABORT, NEXT, TASK_DATA))
 
 # Characters of what a client says about itself that are kept.
 LONGEST_NAME = 100
@@ -69,11 +76,15 @@ class Request:
         """The first child with this Clark name."""
         return self._node.find(tag)
 
+    def texts(self, tag: str) -> set[str]:
+        """What is in the children with this Clark name."""
+        return {(node.text or "").strip() for node in self._node.iterfind(tag)}
+
     @property
     def initial(self) -> bytes | None:
         """The initial response, None without one. Raises SASLError."""
         node = self.find(f"{{{SASL2}}}initial-response")
-        return None if node is None else _decode(node)
+        return None if node is None else decode(node)
 
 
 class Authentication:
@@ -87,6 +98,9 @@ class Authentication:
         self._login = login
         self._sender = sender
         self._data: bytes | None = None
+        self._tasks: list[Task] = []
+        self._task: Task | None = None
+        self._continued = False
         self._answers: list[Element] = []
         self._left: Iterator[Inline] = iter(())
         self.request: Request | None = None
@@ -101,37 +115,58 @@ class Authentication:
                 yield node
 
     @property
+    def tasks(self) -> Iterator[Element]:
+        """The tasks that can be asked for, as they are offered. Where storage fails there are none."""
+        try:
+            for handler in self._domain.hooks.offered_tasks:
+                yield from handler(self._login.offer, self._sender)
+        except StorageError as error:
+            log.error("tasks of logins to %s: %s", self._domain.name, error)
+
+    @property
     def under_way(self) -> bool:
         """Whether the client has begun, and nothing but its next move is expected."""
-        return self.request is not None and self._login.challenged
+        return self._continued or (self._login.challenged and self.request is not None)
 
     def answer(self, node: Element) -> bytes:
         """What to send back to an element of the client's; nothing yet when that has `granted` the login.
 
-        Waits, as the moves of a Login do. Raises StreamError for what must not come now (§2.4).
+        Waits, as the moves of a Login do. Raises StreamError for what must not come now (§2.4, §4.8).
         """
         if self.under_way and node.tag == AUTHENTICATE:
             raise StreamError("policy-violation", "a login is under way")
+        if self._continued and not self._tasks:
+            raise StreamError("policy-violation", "the login has failed")
         try:
-            reply = self._move(node)
+            return self._work(node) if self._continued else self._move(node)
         except sasl.SASLError as error:
-            self.request = None
-            condition = f'<{error.condition} xmlns="{SASL}"/>'
-            return f'<failure xmlns="{SASL2}">{condition}{text_of(error)}</failure>'.encode()
+            return self._fail(error)
+        except StorageError:
+            log.exception("a login to %s could not be decided", self._domain.name)
+            return self._fail(sasl.SASLError("temporary-auth-failure"))
+
+    def _fail(self, error: sasl.SASLError) -> bytes:
+        self.request = None
+        self._tasks.clear()
+        condition = f'<{error.condition} xmlns="{SASL}"/>'
+        return f'<failure xmlns="{SASL2}">{condition}{text_of(error)}</failure>'.encode()
+
+    # -- the exchange
+
+    def _move(self, node: Element) -> bytes:
+        if node.tag == ABORT:
+            reply = self._login.abort()
+        elif node.tag == AUTHENTICATE:
+            reply = self._login.begin(self._start, lambda: self._read(node).initial)
+        else:  # which is out of turn, if it is no response
+            reply = self._login.respond(lambda: decode(node))
         if isinstance(reply, sasl.Challenge):
             return f'<challenge xmlns="{SASL2}">{sasl.encode(reply.data)}</challenge>'.encode()
+        assert self.request is not None and self._login.username is not None
         self._data = reply.data
-        self.granted = True
-        assert self.request is not None
-        self._left = self._domain.hooks.authenticate_inline(self.request)
-        return b""
-
-    def _move(self, node: Element) -> Reply:
-        if node.tag == ABORT:
-            return self._login.abort()
-        if node.tag == RESPONSE:
-            return self._login.respond(lambda: _decode(node))
-        return self._login.begin(self._start, lambda: self._read(node).initial)
+        for handler in self._domain.hooks.tasks:
+            self._tasks += handler(self.request, self._login.username)
+        return self._go_on()
 
     def _read(self, node: Element) -> Request:
         self.request = Request(node, self._login.offer)
@@ -144,6 +179,36 @@ class Authentication:
         if handler is not None:
             return handler(request, data)
         return replace(offer, sender=self._sender).begin(request.mechanism, data)
+
+    # -- tasks (§2.6.3)
+
+    def _go_on(self) -> bytes:
+        """Asks for the first of the tasks that are left; grants the login when there are none."""
+        if not self._tasks:
+            assert self.request is not None
+            self.granted, self._continued = True, False
+            self._left = self._domain.hooks.authenticate_inline(self.request)
+            return b""
+        self._continued = True
+        data, self._data = self._additional(), None
+        return f'<continue xmlns="{SASL2}">{data}<tasks><task>{self._tasks[0].name}</task></tasks></continue>'.encode()
+
+    def _work(self, node: Element) -> bytes:
+        if node.tag == ABORT:
+            raise sasl.SASLError("aborted")
+        task = self._tasks[0]
+        if node.tag == NEXT and node.get("task") != task.name:
+            raise sasl.SASLError("invalid-mechanism", "It is not the task that was asked for.")
+        if node.tag != (NEXT if self._task is None else TASK_DATA):
+            raise sasl.SASLError("malformed-request", "A task is begun by <next/> and gone on with by <task-data/>.")
+        try:
+            told = next(task.steps) if self._task is None else task.steps.send(node)
+        except StopIteration:
+            self._task = None
+            del self._tasks[0]
+            return self._go_on()
+        self._task = task
+        return f'<task-data xmlns="{SASL2}">'.encode() + serialise(told) + b"</task-data>"
 
     # -- once it is granted
 
@@ -158,13 +223,15 @@ class Authentication:
 
     def success(self, jid: JID) -> bytes:
         """The `<success/>` for who is now this (§2.6.1)."""
-        data = "" if self._data is None else f"<additional-data>{sasl.encode(self._data)}</additional-data>"
         identity = f"<authorization-identifier>{escape(jid)}</authorization-identifier>"
         answers = b"".join(map(serialise, self._answers))
-        return f'<success xmlns="{SASL2}">{data}{identity}'.encode() + answers + b"</success>"
+        return f'<success xmlns="{SASL2}">{self._additional()}{identity}'.encode() + answers + b"</success>"
+
+    def _additional(self) -> str:
+        return "" if self._data is None else f"<additional-data>{sasl.encode(self._data)}</additional-data>"
 
 
-def _decode(node: Element) -> bytes:
+def decode(node: Element) -> bytes:
     """The data in an element (§2.2); an empty one is zero bytes. Raises SASLError, as `sasl.decode`."""
     text = (node.text or "").strip()
     if text == "=":

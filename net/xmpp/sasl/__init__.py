@@ -41,6 +41,7 @@ from net.xmpp.sasl.keys import (
     ScramKeys,
     decoy,
     derive,
+    keys_of,
     verify_password,
 )
 from net.xmpp.sasl.offer import EXTERNAL, MECHANISMS, Offer
@@ -68,5 +69,6 @@ __all__ = [
     "decoy",
     "derive",
     "encode",
+    "keys_of",
     "verify_password",
 ]
