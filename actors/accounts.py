@@ -106,7 +106,8 @@ class Accounts:
 
     def create(self, jid: JID, password: str, now: float) -> None:
         """Makes an account. Raises AccountExists; PasswordRefused for a password that none may have."""
-        account = Account(self._derive(password), now)
+        # Whatever was given to a former owner of the name is not for this one.
+        account = Account(self._derive(password), now, epoch=_new_epoch())
         with self._changing:
             if self.exists(jid):
                 raise AccountExists(jid)

@@ -21,7 +21,7 @@ from net.xmpp.errors import StanzaError
 from net.xmpp.jid import JID
 from net.xmpp.offers import Offer
 from net.xmpp.stanza import Stanza
-from net.xmpp.xml import Element
+from net.xmpp.xml import Element, serialise
 
 if TYPE_CHECKING:
     from actors.actor import Actor
@@ -224,7 +224,8 @@ Inline = Callable[["Negotiation", "Request"], "Element | Later | None"]
 def offered_inline(handler: Callable[[Any, sasl.Offer], Element | None]) -> Callable[[Any, sasl.Offer], Element | None]:
     """A stream opens: what can be asked of this feature along with the login, as its element for `<inline/>`.
 
-    What the stream is like (`secure`, `bindings`, ...) stands in the offer of mechanisms. None: nothing, on this one.
+    It may depend on whether the stream is `secure`, and on the types of its `bindings`, and on nothing else of the
+    offer: for streams that are alike in these it is made once. None: nothing, on such a stream.
     """
     return _marked(handler, "offered_inline")
 
@@ -368,6 +369,7 @@ class Hooks:
         self.authenticates = {
             mechanism: handler for handler, names in self._handlers("authenticates") for mechanism in names
         }
+        self._inline: dict[tuple[bool, tuple[str, ...]], bytes] = {}
         self._authenticate_inline: list[tuple[Inline, tuple[str, ...]]] = self._handlers("authenticate_inline")
         self._bind_inline: dict[tuple[type[Actor], str], Callable[[Any, Any, Element], Element | None]] = {}
         self.bindable: dict[str, None] = {}
@@ -418,6 +420,14 @@ class Hooks:
         if own and (iq.from_ is None or iq.from_.bare != jid):
             raise StanzaError("forbidden")
         return answer(actor, iq)
+
+    def inline(self, offer: sasl.Offer) -> bytes:
+        """What can be asked for along with the login, on a stream with this offer: the content of `<inline/>`."""
+        kind = offer.secure, tuple(offer.bindings)
+        if kind not in self._inline:
+            nodes = [handler(offer) for handler in self.offered_inline]
+            self._inline[kind] = b"".join(serialise(node) for node in nodes if node is not None)
+        return self._inline[kind]
 
     def authenticate_inline(self, request: Request) -> Iterator[Inline]:
         """Those that this login asks something of, in their order."""

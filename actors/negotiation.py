@@ -19,10 +19,10 @@ from actors.storage import StorageError
 from net.transport import Secured, Transport
 from net.xmpp.errors import StanzaError, StreamError
 from net.xmpp.jid import JID, JIDMalformed, prepare_domain, prepare_resource
-from net.xmpp.offers import AFTER_LOGIN, BIND, TLS, Offer, State, authentication, features, mechanisms, starttls
+from net.xmpp.offers import AFTER_LOGIN, BIND, TLS, Offer, State, features, mechanisms, starttls
 from net.xmpp.stanza import Stanza
 from net.xmpp.stream import Nonza, Opened, header
-from net.xmpp.xml import Element, element, serialise
+from net.xmpp.xml import Element, element
 
 if TYPE_CHECKING:
     from actors.host import Domain
@@ -51,6 +51,13 @@ class Binding(NamedTuple):
     refused: Callable[[StanzaError], None]
 
 
+class Who(NamedTuple):
+    """Which client has logged in, as `Bind` tells it."""
+
+    id: str
+    revocable: bool = False
+
+
 class Negotiation(Actor):
     """A Session on its way: each step is one from which the next ones are offered. `Session` tells of the fields.
 
@@ -74,8 +81,7 @@ class Negotiation(Actor):
         self._router = router
         self._domain: Domain | None = None
         self._user: Inbox | None = None
-        self._client = ""
-        self._revocable = False
+        self._client = Who("")
         self._login: Login | None = None
         self._authentication: Authentication | None = None
         self._peer = conn.peer
@@ -145,8 +151,7 @@ class Negotiation(Actor):
             login = self._login_to(domain)
             offers.append(mechanisms(login.mechanisms, login.bindings, secure_first=required))
             if self._authentication is not None:
-                inline, tasks = map(serialise, self._authentication.inline), map(serialise, self._authentication.tasks)
-                offers.append(authentication(login.mechanisms, inline, tasks, secure_first=required))
+                offers.append(self._authentication.offer(secure_first=required))
         return [*offers, *AFTER_LOGIN, *domain.hooks.offers]
 
     def _login_to(self, domain: Domain) -> Login:
@@ -217,8 +222,8 @@ class Negotiation(Actor):
         conn.send(asked.answer(node))
         if asked.granted:
             assert login.username is not None and asked.request is not None
-            self._client = asked.request.user_agent.id
-            self._revocable = asked.request.mechanism in self._domain.hooks.authenticates
+            revocable = asked.request.mechanism in self._domain.hooks.authenticates
+            self._client = Who(asked.request.user_agent.id, revocable=revocable)
             self._note_login(login.username)
             self.go_on(None)
         else:
@@ -240,6 +245,8 @@ class Negotiation(Actor):
     def go_on(self, answer: Element | None) -> None:
         """Goes on with what was asked for along with the login. `answer`: what has come of the last thing so far."""
         asked = self._authentication
+        if self.conn is None:
+            return
         assert asked is not None and asked.request is not None and self._domain is not None
         asked.add(answer)
         while (handler := asked.next_inline()) is not None:
@@ -318,7 +325,7 @@ class Negotiation(Actor):
         assert self._domain is not None and self.username is not None
         self._binding = binding
         self._user = self._router.user(self._domain.accounts.jid(self.username))
-        self._user.tell(Bind(self.actor_inbox, resource, self._client, self._revocable, inline))
+        self._user.tell(Bind(self.actor_inbox, resource, *self._client, inline))
 
     def _answer_binding(self, request: Stanza, bound: Bound) -> None:
         assert self.conn is not None

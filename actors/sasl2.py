@@ -15,7 +15,7 @@ from actors.storage import StorageError
 from net.xmpp import sasl
 from net.xmpp.errors import StreamError
 from net.xmpp.jid import JID
-from net.xmpp.offers import SASL, SASL2
+from net.xmpp.offers import SASL, SASL2, Offer, authentication
 from net.xmpp.xml import Element, escape, serialise
 
 if TYPE_CHECKING:
@@ -106,22 +106,16 @@ class Authentication:
         self.request: Request | None = None
         self.granted = False
 
-    @property
-    def inline(self) -> Iterator[Element]:
-        """What can be asked for along with the login, as it is offered."""
-        for handler in self._domain.hooks.offered_inline:
-            node = handler(self._login.offer)
-            if node is not None:
-                yield node
-
-    @property
-    def tasks(self) -> Iterator[Element]:
-        """The tasks that can be asked for, as they are offered. Where storage fails there are none."""
+    def offer(self, *, secure_first: bool) -> Offer:
+        """The stream feature (§2.1). It waits for storage, if there are tasks; where that fails none is offered."""
+        hooks, offer = self._domain.hooks, self._login.offer
+        tasks = b""
         try:
-            for handler in self._domain.hooks.offered_tasks:
-                yield from handler(self._login.offer, self._sender)
+            for handler in hooks.offered_tasks:
+                tasks += b"".join(map(serialise, handler(offer, self._sender)))
         except StorageError as error:
             log.error("tasks of logins to %s: %s", self._domain.name, error)
+        return authentication(offer.mechanisms, hooks.inline(offer), tasks, secure_first=secure_first)
 
     @property
     def under_way(self) -> bool:

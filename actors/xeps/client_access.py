@@ -94,7 +94,8 @@ class ClientAccess(Feature):
     def _listed(self, user: User) -> Iterator[Element]:
         epoch, now = self._epoch(user), self.domain.clock.now()
         connected = {resource.client for resource in user.resources.values()}
-        for id, client in self._remembered(user).items():
+        clients = self._remembered(user)
+        for id, client in clients.items():
             ways = client.ways(epoch, now)
             if ways or id in connected:
                 yield _client(
@@ -104,13 +105,18 @@ class ClientAccess(Feature):
                     times=(client.first_seen, now if id in connected else client.last_seen),
                     names={"software": client.software, "device": client.device},
                 )
-        for resource in user.resources.values():
-            if not resource.client:
-                yield _client(self._shown(user, resource), ["password"], connected=True)
+        ways = [] if user.jid in self.domain.accounts.guests else ["password"]
+        for resource in self._unknown(user, clients):
+            yield _client(self._shown(user, resource), ways, connected=True)
 
     def _shown(self, user: User, resource: Resource) -> str:
-        """The name of a session whose client does not say which one it is."""
+        """The name of a session whose client is not known."""
         return self.domain.accounts.pseudonym("session", user.full_jid(resource))
+
+    @staticmethod
+    def _unknown(user: User, clients: dict[str, Client]) -> Iterator[Resource]:
+        """Those whose clients do not say which one they are, or could not be remembered."""
+        return (resource for resource in user.resources.values() if resource.client not in clients)
 
     @asks("set", f"{{{NAMESPACE}}}revoke", of=User, own=True)
     def revoke(self, user: User, iq: Stanza) -> None:
@@ -119,7 +125,8 @@ class ClientAccess(Feature):
         shown = iq.payload.get("id")
         if not shown:
             raise StanzaError("bad-request", "which client? XEP-0494 §3.2")
-        for id, client in self._remembered(user).items():
+        clients = self._remembered(user)
+        for id, client in clients.items():
             if self.domain.clients.shown(user.jid, id) == shown:
                 self._check_revocable(user, client)
                 self.domain.clients.forget(user.jid, [id])
@@ -128,7 +135,7 @@ class ClientAccess(Feature):
                     user.deliver(asker, iq.result())
                 user.on_revoked(Revoked(id))
                 return
-        if any(self._shown(user, resource) == shown for resource in user.resources.values() if not resource.client):
+        if any(self._shown(user, resource) == shown for resource in self._unknown(user, clients)):
             raise _knows_password()
         raise StanzaError("item-not-found", "there is no such client")
 

@@ -57,15 +57,11 @@ def mechanisms(names: Iterable[str], bindings: Iterable[str], *, secure_first: b
     return Offer("mechanisms", content.encode(), needs, State.AUTHENTICATED, State.AUTHENTICATED)
 
 
-def authentication(
-    names: Iterable[str], inline: Iterable[bytes], tasks: Iterable[bytes], *, secure_first: bool
-) -> Offer:
+def authentication(names: Iterable[str], inline: bytes, tasks: bytes, *, secure_first: bool) -> Offer:
     """XEP-0388 §2.1; `inline` and `tasks` are the elements of what can be asked for along with the login."""
     content = _listed(names).encode()
     if content:
-        within = b"".join(inline)
-        content += b"<inline>%s</inline>" % within if within else b""
-        content += b"".join(tasks)
+        content += (b"<inline>%s</inline>" % inline if inline else b"") + tasks
         content = b'<authentication xmlns="%s">%s</authentication>' % (SASL2.encode(), content)
     needs = State.SECURE if secure_first else State.NEW
     return Offer("authentication", content, needs, State.AUTHENTICATED, State.AUTHENTICATED)
