@@ -274,9 +274,9 @@ def authenticate_inline(*tags: str) -> Callable[[H], H]:
     `handler(self, session, request) -> Element | Later | None`; the element goes into the `<success/>`.
 
     It runs in the mailbox of the client's Session, whose `username` is known, in the order of the features. With LATER
-    nothing goes on until, in a later message, `session.go_on(element)` does, or `session.log_in_as(jid, element)` ends
-    the login for good (a stream that is resumed needs no resource bound). A failure is an element too: nothing is
-    raised, for the login itself has succeeded.
+    nothing goes on until, in a later message, `session.go_on(element)` does. Or whoever goes on with the connection in
+    place of this Session is given `session.welcome()`, to end the login by (a stream that is resumed needs no resource
+    bound). A failure is an element too: nothing is raised, for the login itself has succeeded.
     """
     return lambda handler: _marked(handler, "authenticate_inline", tags)
 

@@ -14,7 +14,7 @@ from actors.actor import Actor, Inbox, Timer, told
 from actors.hooks import Later, Stranger
 from actors.login import Login
 from actors.mailbox import Bind, BindRefused, Bound, Close, LoginExpired, Unbind
-from actors.sasl2 import Authentication
+from actors.sasl2 import Authentication, Welcome
 from actors.storage import StorageError
 from net.transport import Secured, Transport
 from net.xmpp.errors import StanzaError, StreamError
@@ -243,7 +243,10 @@ class Negotiation(Actor):
     # -- what is asked for along with the login
 
     def go_on(self, answer: Element | None) -> None:
-        """Goes on with what was asked for along with the login. `answer`: what has come of the last thing so far."""
+        """Goes on with what was asked for along with the login, and ends it when all of that is done.
+
+        `answer`: what has come of the last thing so far.
+        """
         asked = self._authentication
         if self.conn is None:
             return
@@ -255,23 +258,19 @@ class Negotiation(Actor):
                 return
             asked.add(come)
         assert self.username is not None
-        self.log_in_as(self.full_jid or self._domain.accounts.jid(self.username))
-
-    def log_in_as(self, jid: JID, answer: Element | None = None) -> None:
-        """Ends the login: the client is told who it is now and what has come of all it asked for.
-
-        A stream that is bound reads on freely. For one that is resumed the caller reads on, or whoever gets it.
-        """
-        asked, domain = self._authentication, self._domain
-        assert asked is not None and domain is not None
-        if self.conn is None:
-            return
-        asked.add(answer)
-        state = self._state | State.BOUND if jid.resource else self._state
-        self.conn.send(asked.success(jid) + features(self._offers(domain), state))
+        jid = self.full_jid or self._domain.accounts.jid(self.username)
+        self.conn.send(self._welcome(bound=self.full_jid is not None).xml(jid))
         self._authentication = self._login = None
-        if jid == self.full_jid or not jid.resource:
-            self.conn.proceed(freely=self.full_jid is not None)
+        self.conn.proceed(freely=self.full_jid is not None)
+
+    def welcome(self) -> Welcome:
+        """What ends the login of a client that goes on as a resource which there is already, for whoever that is."""
+        return self._welcome(bound=True)
+
+    def _welcome(self, *, bound: bool) -> Welcome:
+        assert self._authentication is not None and self._domain is not None
+        state = self._state | State.BOUND if bound else self._state
+        return self._authentication.welcome(features(self._offers(self._domain), state))
 
     # -- requests of strangers
 

@@ -6,7 +6,7 @@ import logging
 import re
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
@@ -215,14 +215,26 @@ class Authentication:
         if answer is not None:
             self._answers.append(answer)
 
-    def success(self, jid: JID) -> bytes:
-        """The `<success/>` for who is now this (§2.6.1)."""
-        identity = f"<authorization-identifier>{escape(jid)}</authorization-identifier>"
-        answers = b"".join(map(serialise, self._answers))
-        return f'<success xmlns="{SASL2}">{self._additional()}{identity}'.encode() + answers + b"</success>"
+    def welcome(self, features: bytes) -> Welcome:
+        """What ends the login; `features` are those of the stream from now on."""
+        return Welcome(self._additional(), b"".join(map(serialise, self._answers)), features)
 
     def _additional(self) -> str:
         return "" if self._data is None else f"<additional-data>{sasl.encode(self._data)}</additional-data>"
+
+
+class Welcome(NamedTuple):
+    """The end of a login, but for who the client is now. A value that one Session may hand to another."""
+
+    data: str
+    answers: bytes
+    features: bytes
+
+    def xml(self, jid: JID, more: bytes = b"") -> bytes:
+        """The `<success/>` for who is now this, with `more` in it, and the features that follow (§2.6.1)."""
+        identity = f"<authorization-identifier>{escape(jid)}</authorization-identifier>"
+        success = f'<success xmlns="{SASL2}">{self.data}{identity}'.encode()
+        return success + self.answers + more + b"</success>" + self.features
 
 
 def decode(node: Element) -> bytes:

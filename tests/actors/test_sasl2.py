@@ -318,11 +318,12 @@ def test_an_answer_may_come_later_and_until_then_nothing_is_said(probed: tuple[C
     assert bound.get("type") == "result"
 
 
-def test_a_stream_may_go_on_as_another_resource_and_is_left_to_whoever_says_so(probed: tuple[Client, Probe]) -> None:
+def test_somebody_else_may_end_the_login_and_then_nothing_more_is_done(probed: tuple[Client, Probe]) -> None:
     client, probe = probed
     client.hears()
     client.says(plain("romeo", "<resume xmlns='probe'/>", "<bind xmlns='urn:xmpp:bind:0'/>") + BIND)
-    probe.session.log_in_as(JID.parse("romeo@localhost/old"), element("{probe}resumed"))
+    assert client.hears() == []
+    client.wire.send(probe.session.welcome().xml(JID.parse("romeo@localhost/old"), b"<resumed xmlns='probe'/>"))
     success, features = client.hears()
     assert identity(success) == "romeo@localhost/old"
     assert names(success) == ["authorization-identifier", "resumed"]
