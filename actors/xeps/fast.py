@@ -71,6 +71,7 @@ class Fast(Feature):
         return sasl.Claim(proof.username, lambda: self._verify(proof, request, count))
 
     def _verify(self, proof: Proof, request: Request, count: int | None) -> sasl.Success:
+        """A token that is given back is gone with this (§3.6): if that cannot be stored, the login fails."""
         now = self.domain.clock.now()
         proved: Token | None = None
 
@@ -86,6 +87,8 @@ class Fast(Feature):
             if count is not None and count <= token.count:
                 raise sasl.SASLError("not-authorized")
             proved = token
+            if _is_given_back(request):
+                return msgspec.structs.replace(client, current=None, new=None)
             used = token if count is None else msgspec.structs.replace(token, count=count)
             # §5.1: one that is used for the first time ends the one before it; one that has not been used yet stays.
             return msgspec.structs.replace(client, current=used, new=None if token is client.new else client.new)
@@ -99,30 +102,28 @@ class Fast(Feature):
             raise sasl.SASLError("not-authorized")
         return sasl.Success(jid.local, proof.answer(proved.secret))
 
-    # -- giving tokens out, and taking them back
+    # -- giving tokens out
 
     @authenticate_inline(FAST, REQUEST)
     def renew(self, session: Negotiation, request: Request) -> Element | None:
-        """§3.3, §3.5, §3.6. A token that cannot be stored is not given out; the login stands."""
-        by_token, asked, wanted = request.mechanism in HT, request.find(FAST), request.find(REQUEST)
-        over = by_token and asked is not None and asked.get("invalidate") in ("true", "1")
-        mechanism = request.mechanism if by_token and not over else ""
+        """§3.3, §3.5. A token that cannot be stored is not given out; the login stands."""
+        by_token, wanted = request.mechanism in HT, request.find(REQUEST)
         if wanted is not None:
             mechanism = wanted.get("mechanism", "")
+        else:
+            mechanism = request.mechanism if by_token and not _is_given_back(request) else ""
         secure = request.offer.secure and mechanism in possible(request.offer.bindings)
-        if not request.user_agent.id or not (secure or over):
+        if not request.user_agent.id or not secure:
             return None
         assert session.username is not None
         now, given = self.domain.clock.now(), None
 
         def give(client: Client, epoch: str) -> Client:
             nonlocal given
-            if over:
-                client = msgspec.structs.replace(client, current=None, new=None)
-            if secure and (wanted is not None or _is_due(client.current, now)):
-                given = Token.new(mechanism, epoch, now, self.options.days * DAY)
-                client = msgspec.structs.replace(client, new=given)
-            return client
+            if wanted is None and not _is_due(client.current, now):
+                return client
+            given = Token.new(mechanism, epoch, now, self.options.days * DAY)
+            return msgspec.structs.replace(client, new=given)
 
         try:
             jid = self.domain.accounts.jid(session.username)
@@ -138,6 +139,12 @@ class Fast(Feature):
 def _is_due(token: Token | None, now: float) -> bool:
     """Whether half of its time is over (§3.5)."""
     return token is not None and now > (token.issued + token.expires) / 2
+
+
+def _is_given_back(request: Request) -> bool:
+    """Whether the client wants its token to be good no more (§3.6)."""
+    asked = request.find(FAST)
+    return asked is not None and asked.get("invalidate") in ("true", "1")
 
 
 def _count(text: str | None) -> int | None:

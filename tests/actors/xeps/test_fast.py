@@ -357,6 +357,18 @@ def test_a_client_can_change_its_token_for_another(world: World) -> None:
     assert identity(says(world, fast(new)))
 
 
+def test_one_that_cannot_be_given_back_does_not_log_in(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    token = granted(world)
+
+    def fail(*_: object) -> None:
+        raise StorageError("made to fail")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(world.domain.clients._store, "put", fail)
+        assert refused(world, fast(token, attributes="invalidate='true'")) == "temporary-auth-failure"
+    assert identity(says(world, fast(token)))
+
+
 def test_who_fails_gives_nothing_back(world: World) -> None:
     token = granted(world)
     assert refused(world, fast("forged", attributes="invalidate='true'")) == "not-authorized"
