@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hmac
 import logging
 import os
 import secrets
-from collections.abc import Iterator
+from base64 import urlsafe_b64encode
+from collections.abc import Iterator, Mapping
 from functools import cache
 from typing import Any, get_args
 
@@ -31,11 +33,16 @@ MOST_ROUNDS = 4
 
 
 class Account(msgspec.Struct, frozen=True):
-    """What is stored of an account: its keys for each hash, never a password. `disabled`: why nobody may log in."""
+    """What is stored of an account: its keys for each hash, never a password. `disabled`: why nobody may log in.
+
+    `epoch`: another one whenever the password changes or the account is disabled. What clients were given to log in by
+    counts in one epoch only.
+    """
 
     keys: dict[Hash, ScramKeys]
     created: float
     disabled: str | None = None
+    epoch: str = ""
 
 
 class AccountExists(Exception):
@@ -87,7 +94,7 @@ class Accounts:
 
     def disable(self, jid: JID, reason: str | None) -> None:
         """Lets nobody log in any more; with None for the reason, the owner again. Raises NoSuchAccount."""
-        self._change(jid, disabled=reason)
+        self._change(jid, disabled=reason, epoch=_new_epoch())
 
     def __iter__(self) -> Iterator[JID]:
         """The bare JIDs of all accounts, in alphabetical order."""
@@ -99,7 +106,8 @@ class Accounts:
 
     def create(self, jid: JID, password: str, now: float) -> None:
         """Makes an account. Raises AccountExists; PasswordRefused for a password that none may have."""
-        account = Account(self._derive(password), now)
+        # Whatever was given to a former owner of the name is not for this one.
+        account = Account(self._derive(password), now, epoch=_new_epoch())
         with self._changing:
             if self.exists(jid):
                 raise AccountExists(jid)
@@ -107,7 +115,7 @@ class Accounts:
 
     def set_password(self, jid: JID, password: str) -> None:
         """Replaces the keys. Raises NoSuchAccount, PasswordRefused."""
-        self._change(jid, keys=self._derive(password))
+        self._change(jid, keys=self._derive(password), epoch=_new_epoch())
 
     def _change(self, jid: JID, **changes: Any) -> None:
         with self._changing:
@@ -132,6 +140,10 @@ class Accounts:
             return decoy(self._secret, hash, jid or username, self._rounds)
         return account.keys[hash]
 
+    def pseudonym(self, purpose: str, text: str) -> str:
+        """A short name for this text: always the same, and nobody can tell the text from it."""
+        return urlsafe_b64encode(hmac.digest(self._secret, f"{purpose}\0{text}".encode(), "sha256")[:9]).decode()
+
     def verify(self, username: str, password: str) -> bool:
         """Whether this is the account's password. Takes as long where there is no account.
 
@@ -139,17 +151,26 @@ class Accounts:
         """
         keys = self.keys(username, HASHES[-1])
         verified = bool(_thinking().apply(verify_password, (keys, password)))
-        if verified and keys.iterations < self.iterations:
-            self._strengthen(self.jid(username), keys, password)
+        if verified and self.outdated(username):
+            self.strengthen(self.jid(username), keys, self._derive(password))
         return verified
 
-    def _strengthen(self, jid: JID, old: ScramKeys, password: str) -> None:
-        new = self._derive(password)
+    def outdated(self, username: str) -> list[Hash]:
+        """The hashes of an account whose keys have fewer iterations than new ones get; those of a decoy likewise."""
+        if len(self._rounds) == 1:
+            return []
+        return [hash for hash in HASHES if self.keys(username, hash).iterations < self.iterations]
+
+    def strengthen(self, jid: JID, old: ScramKeys, new: Mapping[Hash, ScramKeys]) -> None:
+        """Gives an account these keys of the same password, unless `old` are its keys no more.
+
+        That this cannot be stored is only logged.
+        """
         try:
             with self._changing:
                 account = self._records.get(jid)
                 if account is not None and account.keys[old.hash] == old:  # it has not got another password meanwhile
-                    self._records.put(jid, msgspec.structs.replace(account, keys=new))
+                    self._records.put(jid, msgspec.structs.replace(account, keys={**account.keys, **new}))
         except StorageError as error:
             log.warning("the keys of %s could not be strengthened: %s", jid, error)
 
@@ -172,6 +193,10 @@ class Accounts:
 def _thinking() -> ThreadPool:
     """The native threads in which passwords become keys: few enough to leave a core to the event loop."""
     return ThreadPool(max(1, (os.cpu_count() or 1) - 1))
+
+
+def _new_epoch() -> str:
+    return secrets.token_urlsafe(9)
 
 
 def _secret(store: Record[Any]) -> bytes:

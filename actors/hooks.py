@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from functools import cached_property
 from graphlib import CycleError, TopologicalSorter
 from types import FunctionType
@@ -21,13 +21,16 @@ from net.xmpp.errors import StanzaError
 from net.xmpp.jid import JID
 from net.xmpp.offers import Offer
 from net.xmpp.stanza import Stanza
-from net.xmpp.xml import Element
+from net.xmpp.xml import Element, serialise
 
 if TYPE_CHECKING:
     from actors.actor import Actor
     from actors.adhoc import Command
     from actors.host import Domain, Host
+    from actors.negotiation import Negotiation
+    from actors.sasl2 import Request
     from actors.user import Resource, User
+    from net.xmpp import sasl
 
 
 class XEP(NamedTuple):
@@ -206,6 +209,104 @@ def offered(handler: Callable[[Any], Offer]) -> Callable[[Any], Offer]:
     return _marked(handler, "offered")
 
 
+# -- along with the login (XEP-0388)
+
+
+class Later:
+    """What an `authenticate_inline` handler returns that has no answer yet: see there."""
+
+
+LATER = Later()
+
+Inline = Callable[["Negotiation", "Request"], "Element | Later | None"]
+
+
+def offered_inline(handler: Callable[[Any, sasl.Offer], Element | None]) -> Callable[[Any, sasl.Offer], Element | None]:
+    """A stream opens: what can be asked of this feature along with the login, as its element for `<inline/>`.
+
+    It may depend on whether the stream is `secure`, and on the types of its `bindings`, and on nothing else of the
+    offer: for streams that are alike in these it is made once. None: nothing, on such a stream.
+    """
+    return _marked(handler, "offered_inline")
+
+
+def offered_tasks(
+    handler: Callable[[Any, sasl.Offer, JID | None], Iterable[Element]],
+) -> Callable[[Any, sasl.Offer, JID | None], Iterable[Element]]:
+    """A stream opens: tasks that clients can ask to be given when they log in, as elements for `<authentication/>`.
+
+    The JID is whom the stream's header says it is from, None for nobody; what is said may not tell whether there is
+    such an account. It may wait for storage.
+    """
+    return _marked(handler, "offered_tasks")
+
+
+class Task(NamedTuple):
+    """What a client has to do before its login is granted (XEP-0388 §2.6.3).
+
+    `steps` are run by what the client says: each yields the element to send, and gets the `<task-data/>` that comes
+    next. The end of them is the end of the task. They may wait, and raise SASLError.
+    """
+
+    name: str
+    steps: Generator[Element, Element, None]
+
+
+def tasks(handler: Callable[[Any, Request, str], Iterable[Task]]) -> Callable[[Any, Request, str], Iterable[Task]]:
+    """Somebody has proved to be the account of this localpart: what there is to do before the login is granted.
+
+    It runs in the mailbox of the client's Session, and may wait for storage.
+    """
+    return _marked(handler, "tasks")
+
+
+def authenticates(*mechanisms: str) -> Callable[[H], H]:
+    """Marks what begins exchanges with SASL mechanisms of the feature's own, for SASL2 alone:
+    `handler(self, request, data) -> sasl.Answer`, or it raises SASLError.
+
+    `data` is the initial response, None without one. It runs in the mailbox of the client's Session.
+    """
+    return lambda handler: _marked(handler, "authenticates", mechanisms)
+
+
+def authenticate_inline(*tags: str) -> Callable[[H], H]:
+    """Marks what acts when a login has been granted whose `<authenticate/>` has one of these elements (Clark names):
+    `handler(self, session, request) -> Element | Later | None`; the element goes into the `<success/>`.
+
+    It runs in the mailbox of the client's Session, whose `username` is known, in the order of the features. With LATER
+    nothing goes on until, in a later message, `session.go_on(element)` does. Or whoever goes on with the connection in
+    place of this Session is given `session.welcome()`, to end the login by (a stream that is resumed needs no resource
+    bound). A failure is an element too: nothing is raised, for the login itself has succeeded.
+    """
+    return lambda handler: _marked(handler, "authenticate_inline", tags)
+
+
+class BindInline(NamedTuple):
+    """What can be asked for along with a resource: the name to announce it by, its element, who answers to it."""
+
+    var: str
+    tag: str
+    of: type[Actor]
+
+
+def bind_inline(var: str, *tags: str, of: type[Actor]) -> Callable[[H], H]:
+    """Marks what acts when a resource has been bound by a `<bind/>` (XEP-0386) with one of these elements in it:
+    `handler(self, actor, resource, element) -> Element | None`; what it returns goes into `<bound/>`.
+
+    `var`: the name in the `<inline/>` of the stream feature, as in service discovery. `of`: the actor in whose mailbox
+    it runs: `User`, before anything can be delivered to the resource, or `Session`, right before the client is told.
+    `resource` is the User's `Resource`, or the name of it. A failure is an element too; nothing is raised.
+    """
+    return lambda handler: _marked(handler, "bind_inline", [BindInline(var, tag, of) for tag in tags])
+
+
+def bound(handler: Callable[[Any, User, Resource], Element | None]) -> Callable[[Any, User, Resource], Element | None]:
+    """A resource has been bound by XEP-0386, before anything can be delivered to it. What is returned goes into
+    `<bound/>`: what a client should know that comes.
+    """
+    return _marked(handler, "bound")
+
+
 def commands(handler: Callable[[Any], Iterable[Command]]) -> Callable[[Any], Iterable[Command]]:
     """The first ad-hoc command is asked for: those of this feature, of the domain's."""
     return _marked(handler, "commands")
@@ -218,7 +319,11 @@ MOMENTS = (
     "receptive",
     "unavailable",
     "unbound",
+    "bound",
     "shuns",
+    "offered_inline",
+    "offered_tasks",
+    "tasks",
     "commands",
     "describes",
     "describes_account",
@@ -239,12 +344,17 @@ class Hooks:
     receptive: tuple[Callable[[User, Resource], None], ...]
     unavailable: tuple[Callable[[User, Stanza], None], ...]
     unbound: tuple[Callable[[User, Resource], None], ...]
+    bound: tuple[Callable[[User, Resource], Element | None], ...]
     shuns: tuple[Callable[[User, JID], bool], ...]
     commands: tuple[Callable[[], Iterable[Command]], ...]
     describes: tuple[Callable[[], Iterable[Element]], ...]
     describes_account: tuple[Callable[[User], Iterable[Element]], ...]
     describes_node: tuple[Callable[[Host | User, str, JID], Found], ...]
     lists: tuple[Callable[[Host | User, str, JID], Found], ...]
+    offered_inline: tuple[Callable[[sasl.Offer], Element | None], ...]
+    offered_tasks: tuple[Callable[[sasl.Offer, JID | None], Iterable[Element]], ...]
+    tasks: tuple[Callable[[Request, str], Iterable[Task]], ...]
+    authenticates: dict[str, Callable[[Request, bytes | None], sasl.Answer]]
 
     def __init__(self, features: Iterable[Feature]) -> None:
         self.features = in_order(_without_lacking(feature for feature in features if feature.wanted))
@@ -256,6 +366,14 @@ class Hooks:
             if asked in self._asked_by_strangers:
                 raise ValueError(f"two handlers for {' '.join(asked)} before the login")
             self._asked_by_strangers[asked] = handler
+        self.authenticates = {
+            mechanism: handler for handler, names in self._handlers("authenticates") for mechanism in names
+        }
+        self._inline: dict[tuple[bool, tuple[str, ...]], bytes] = {}
+        self._authenticate_inline: list[tuple[Inline, tuple[str, ...]]] = self._handlers("authenticate_inline")
+        self._bind_inline: dict[tuple[type[Actor], str], Callable[[Any, Any, Element], Element | None]] = {}
+        self.bindable: dict[str, None] = {}
+        self._compile_bind_inline()
         for handler, declared in self._handlers("asks"):
             for ask in declared:
                 for kind in ask.of:
@@ -263,6 +381,18 @@ class Hooks:
                     if key in self._asks:
                         raise ValueError(f"two handlers for {ask.iq_type} {ask.payload} to a {kind.__name__}")
                     self._asks[key] = handler, ask.own
+
+    def _compile_bind_inline(self) -> None:
+        for handler, inlines in self._handlers("bind_inline"):
+            for inline in inlines:
+                if (inline.of, inline.tag) in self._bind_inline:
+                    raise ValueError(f"two handlers for {inline.tag} along with a resource")
+                self._bind_inline[inline.of, inline.tag] = handler
+                self.bindable[inline.var] = None
+
+    def __contains__(self, name: str) -> bool:
+        """Whether the domain has the feature of this name."""
+        return any(feature.name == name for feature in self.features)
 
     @cached_property
     def offers(self) -> tuple[Offer, ...]:
@@ -290,6 +420,30 @@ class Hooks:
         if own and (iq.from_ is None or iq.from_.bare != jid):
             raise StanzaError("forbidden")
         return answer(actor, iq)
+
+    def inline(self, offer: sasl.Offer) -> bytes:
+        """What can be asked for along with the login, on a stream with this offer: the content of `<inline/>`."""
+        kind = offer.secure, tuple(offer.bindings)
+        if kind not in self._inline:
+            nodes = [handler(offer) for handler in self.offered_inline]
+            self._inline[kind] = b"".join(serialise(node) for node in nodes if node is not None)
+        return self._inline[kind]
+
+    def authenticate_inline(self, request: Request) -> Iterator[Inline]:
+        """Those that this login asks something of, in their order."""
+        for handler, tags in self._authenticate_inline:
+            if any(request.find(tag) is not None for tag in tags):
+                yield handler
+
+    def bind_inline(self, actor: Actor, resource: Any, asked: Iterable[Element]) -> list[Element]:
+        """What the features that act in this actor answer to what was asked for along with a resource."""
+        answers = []
+        for node in asked:
+            handler = self._bind_inline.get((type(actor), node.tag))
+            answer = handler(actor, resource, node) if handler is not None else None
+            if answer is not None:
+                answers.append(answer)
+        return answers
 
     def answer_stranger(self, stranger: Stranger, iq: Stanza) -> Stanza | None:
         """What the features answer to an iq request before the login; None where nobody listens to it.

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from actors.accounts import Accounts
 from actors.actor import Actor, told
 from actors.attempts import Attempts
+from actors.clients import Clients
 from actors.errands import Errands
 from actors.guests import GuestStorage
 from actors.hooks import Aside, Feature, Hooks
@@ -52,6 +53,7 @@ class Domain:
         self.accounts = Accounts(self.jid, storage, iterations=config.sasl.iterations)
         self.storage = GuestStorage(storage, self.accounts.guests)
         self.rosters = RosterStore(self.storage)
+        self.clients = Clients(self.accounts, self.storage, most=config.limits.clients)
         self.notices = Notices(self.jid, self.storage)
         self._features = features
         self.configure(config)
@@ -62,6 +64,7 @@ class Domain:
         self.config = config
         self.options = config.hosts[self.name]
         self.accounts.iterations = config.sasl.iterations
+        self.clients.most = config.limits.clients
         self.attempts = Attempts(config.limits)
         self.hooks = Hooks(
             feature(self, getattr(config.xeps, feature_name))

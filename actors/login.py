@@ -1,15 +1,17 @@
-"""Authentication on one stream (RFC 6120 §6): what `<auth/>`, `<response/>` and `<abort/>` get for an answer."""
+"""Authentication on one stream (RFC 4422): the exchange that is under way, whichever profile carries it.
+
+How its moves look on the stream is the business of `actors.sasl1` (RFC 6120 §6) and `actors.sasl2` (XEP-0388).
+"""
 
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from actors.storage import StorageError
 from net.xmpp import sasl
 from net.xmpp.jid import JIDMalformed
-from net.xmpp.offers import SASL
-from net.xmpp.xml import Element, escape
 
 if TYPE_CHECKING:
     from actors.host import Domain
@@ -17,18 +19,26 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-AUTH = f"{{{SASL}}}auth"
-RESPONSE = f"{{{SASL}}}response"
-ABORT = f"{{{SASL}}}abort"
-
 END_POINT = "tls-server-end-point"
+
+# What a move brings along, still to be decoded; it may raise SASLError.
+Data = Callable[[], bytes | None]
+
+# How an exchange begins: by what is offered, and the initial response.
+Start = Callable[[sasl.Offer, bytes | None], sasl.Answer]
+
+Reply = sasl.Challenge | sasl.Success
 
 
 class Login:
     """The exchange that is under way on a stream, and how many have failed. An organ of the Session.
 
-    `peer`: where it comes from. `bindings`: the channel-binding data by type. `username` is None until a login
+    `peer`: where it comes from. `offer`: the mechanisms with a password, and what the stream is like.
+    `bindings`: the channel-binding data by type. `username` is None until a login
     succeeds, then a prepared localpart.
+
+    Each move returns what to answer or raises SASLError. It may wait for storage, and for the thread in which a
+    password is verified.
     """
 
     def __init__(self, domain: Domain, peer: str, conn: Transport) -> None:
@@ -37,7 +47,7 @@ class Login:
         self._forbidden = domain.config.tls.required and not conn.secured
         self.bindings = {END_POINT: conn.end_point} if conn.end_point is not None else {}
         self.username: str | None = None
-        self._offer = sasl.Offer(
+        self.offer = sasl.Offer(
             domain.name,
             conn.secured,
             self.bindings,
@@ -52,31 +62,86 @@ class Login:
     @property
     def mechanisms(self) -> list[str]:
         """What to offer, strongest first."""
-        return self._offer.mechanisms
+        return self.offer.mechanisms
 
     @property
     def exhausted(self) -> bool:
         """Whether so many exchanges have failed that no more are allowed (RFC 6120 §6.4.5)."""
         return self._failures >= self._domain.config.limits.login_attempts
 
-    def answer(self, node: Element) -> bytes:
-        """What to send back to an `<auth/>`, `<response/>` or `<abort/>`.
+    @property
+    def challenged(self) -> bool:
+        """Whether a response is expected."""
+        return self._challenge is not None
 
-        Waits for storage, and for the thread in which a password is verified.
-        """
+    # -- the client's moves
+
+    def begin(self, start: Start, data: Data) -> Reply:
+        """The client begins an exchange."""
+
+        def move(challenge: sasl.Challenge | None) -> sasl.Answer:
+            if challenge is not None:
+                # An exchange that is dropped for another one counts as failed, or there could be any number of them.
+                raise _out_of_turn()
+            return start(self.offer, data())
+
+        return self._decide(move)
+
+    def respond(self, data: Data) -> Reply:
+        """The client responds to the challenge."""
+
+        def move(challenge: sasl.Challenge | None) -> sasl.Answer:
+            if challenge is None:
+                raise _out_of_turn()
+            return challenge.step(data())
+
+        return self._decide(move)
+
+    def abort(self) -> Reply:
+        """The client gives up, which is a failure like others."""
+
+        def move(_: sasl.Challenge | None) -> sasl.Answer:
+            raise sasl.SASLError("aborted")
+
+        return self._decide(move)
+
+    def _decide(self, move: Callable[[sasl.Challenge | None], sasl.Answer]) -> Reply:
+        challenge, self._challenge = self._challenge, None
         try:
-            reply = self._step(node)
+            if self._forbidden:
+                raise sasl.SASLError("encryption-required")
+            reply = self._supply(move(challenge))
             if isinstance(reply, sasl.Success):
                 self.username = self._succeed(reply)
-        except sasl.SASLError as error:
-            return self._failure(error)
+        except sasl.SASLError:
+            self._failures += 1
+            raise
         except StorageError:
             log.exception("a login to %s could not be decided", self._domain.name)
-            return self._failure(sasl.SASLError("temporary-auth-failure"))
+            self._failures += 1
+            raise sasl.SASLError("temporary-auth-failure") from None
         if isinstance(reply, sasl.Challenge):
             self._challenge = reply
-            return f'<challenge xmlns="{SASL}">{sasl.encode(reply.data)}</challenge>'.encode()
-        return f'<success xmlns="{SASL}">{sasl.encode(reply.data)}</success>'.encode()
+        return reply
+
+    # -- accounts
+
+    def _supply(self, answer: sasl.Answer) -> Reply:
+        """What becomes of an answer once the accounts have been asked."""
+        accounts = self._domain.accounts
+        if isinstance(answer, sasl.Lookup | sasl.VerifyPassword | sasl.Claim):
+            self._attempt(answer.username)
+        if isinstance(answer, sasl.Certified):
+            return answer.supply(exists=accounts.exists(accounts.jid(answer.username)))
+        if isinstance(answer, sasl.Anonymous):
+            return answer.supply(accounts.guests.admit().local)
+        if isinstance(answer, sasl.Lookup):
+            return answer.supply(accounts.keys(answer.username, answer.hash))
+        if isinstance(answer, sasl.VerifyPassword):
+            return answer.supply(verified=accounts.verify(answer.username, answer.password))
+        if isinstance(answer, sasl.Claim):
+            return answer.verify()
+        return answer
 
     def _attempt(self, username: str) -> None:
         """Refuses in the same way whether or not there is such an account, and whatever its password."""
@@ -97,31 +162,6 @@ class Login:
             raise sasl.SASLError("account-disabled", account.disabled)
         return jid.local
 
-    def _failure(self, error: sasl.SASLError) -> bytes:
-        self._failures += 1
-        text = f'<text xml:lang="en">{escape(error.text)}</text>' if error.text else ""
-        return f'<failure xmlns="{SASL}"><{error.condition}/>{text}</failure>'.encode()
 
-    def _step(self, node: Element) -> sasl.Challenge | sasl.Success:
-        challenge, self._challenge = self._challenge, None
-        if self._forbidden:
-            raise sasl.SASLError("encryption-required")
-        if node.tag == ABORT:
-            raise sasl.SASLError("aborted")
-        if (node.tag == AUTH) == (challenge is not None):
-            # An exchange that is dropped for another one counts as failed, or there could be any number of them.
-            raise sasl.SASLError("malformed-request", "Every challenge is responded to, and nothing else is.")
-        data = sasl.decode(node.text)
-        reply = challenge.step(data) if challenge is not None else self._offer.begin(node.get("mechanism"), data)
-        accounts = self._domain.accounts
-        if isinstance(reply, sasl.Lookup | sasl.VerifyPassword):
-            self._attempt(reply.username)
-        if isinstance(reply, sasl.Certified):
-            return reply.supply(exists=accounts.exists(accounts.jid(reply.username)))
-        if isinstance(reply, sasl.Anonymous):
-            return reply.supply(accounts.guests.admit().local)
-        if isinstance(reply, sasl.Lookup):
-            return reply.supply(accounts.keys(reply.username, reply.hash))
-        if isinstance(reply, sasl.VerifyPassword):
-            return reply.supply(verified=accounts.verify(reply.username, reply.password))
-        return reply
+def _out_of_turn() -> sasl.SASLError:
+    return sasl.SASLError("malformed-request", "Every challenge is responded to, and nothing else is.")

@@ -15,6 +15,7 @@ from actors.actor import Inbox
 from actors.roster import Roster
 from net.xmpp.errors import StanzaError, StreamError
 from net.xmpp.stanza import Stanza
+from net.xmpp.xml import Element
 
 
 class Message(msgspec.Struct, frozen=True):
@@ -32,10 +33,14 @@ class Deliver(Message, frozen=True):
 
 
 class Bound(Message, frozen=True):
-    """From its User: the resource is bound (RFC 6120 §7). `roster` is the user's, as it is now."""
+    """From its User: the resource is bound (RFC 6120 §7). `roster` is the user's, as it is now.
+
+    `inline`: what came of what was asked for along with it.
+    """
 
     resource: str
     roster: Roster
+    inline: tuple[Element, ...] = ()
 
 
 class BindRefused(Message, frozen=True):
@@ -84,10 +89,18 @@ class LoginExpired(Message, frozen=True):
 
 
 class Bind(Message, frozen=True):
-    """From a new Session: it wants to be this resource, or any ("" for one that the server makes)."""
+    """From a new Session: it wants to be this resource, or any ("" for one that the server makes).
+
+    `client`: the id of its user agent, "" for none that is known. `revocable`: it has logged in by what can have been
+    taken from that client meanwhile. `inline`: what is asked for along with it, in an
+    XEP-0386 bind, which takes the place of all others of the same client; None for one of RFC 6120.
+    """
 
     session: Inbox
     resource: str
+    client: str = ""
+    revocable: bool = False
+    inline: tuple[Element, ...] | None = None
 
 
 class Unbind(Message, frozen=True):
@@ -132,6 +145,12 @@ class Disabled(Message, frozen=True):
     reason: str | None
 
 
+class Revoked(Message, frozen=True):
+    """From an admin: this client, by the id of its user agent, cannot log in any more; its sessions end."""
+
+    client: str
+
+
 class Sleep(Message, frozen=True):
     """From the router: nothing has been heard of you for a while; leave memory if there is nothing to do."""
 
@@ -158,6 +177,10 @@ class Show(Message, frozen=True):
 
 class ListSessions(Message, frozen=True):
     """Asked of a User: its Sessions by resource, as a dict of mailboxes."""
+
+
+class ListClients(Message, frozen=True):
+    """Asked of a User: the ids of the user agents that have a Session, as a set."""
 
 
 class Kick(Message, frozen=True):

@@ -5,12 +5,16 @@ from __future__ import annotations
 import logging
 import secrets
 from abc import abstractmethod
-from typing import TYPE_CHECKING, Literal
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
+from actors import sasl1, sasl2
 from actors.actor import Actor, Inbox, Timer, told
-from actors.hooks import Stranger
-from actors.login import ABORT, AUTH, RESPONSE, Login
+from actors.hooks import Later, Stranger
+from actors.login import Login
 from actors.mailbox import Bind, BindRefused, Bound, Close, LoginExpired, Unbind
+from actors.sasl2 import Authentication, Welcome
 from actors.storage import StorageError
 from net.transport import Secured, Transport
 from net.xmpp.errors import StanzaError, StreamError
@@ -18,7 +22,7 @@ from net.xmpp.jid import JID, JIDMalformed, prepare_domain, prepare_resource
 from net.xmpp.offers import AFTER_LOGIN, BIND, TLS, Offer, State, features, mechanisms, starttls
 from net.xmpp.stanza import Stanza
 from net.xmpp.stream import Nonza, Opened, header
-from net.xmpp.xml import element
+from net.xmpp.xml import Element, element
 
 if TYPE_CHECKING:
     from actors.host import Domain
@@ -38,6 +42,20 @@ STRANGERS_REQUESTS = 20
 
 # RFC 5646 §4.4.1: no language tag needs more characters. A longer one is not worth adding to every stanza.
 LONGEST_LANG = 35
+
+
+class Binding(NamedTuple):
+    """A resource that is being bound: what is done when it is, and when it cannot be."""
+
+    bound: Callable[[Bound], None]
+    refused: Callable[[StanzaError], None]
+
+
+class Who(NamedTuple):
+    """Which client has logged in, as `Bind` tells it."""
+
+    id: str
+    revocable: bool = False
 
 
 class Negotiation(Actor):
@@ -63,13 +81,14 @@ class Negotiation(Actor):
         self._router = router
         self._domain: Domain | None = None
         self._user: Inbox | None = None
+        self._client = Who("")
         self._login: Login | None = None
+        self._authentication: Authentication | None = None
         self._peer = conn.peer
         self._to: JID | None = None
         self._lang = ""
         self._said_goodbye = False
-        self._binding = False
-        self._bind_id: str | None = None
+        self._binding: Binding | None = None
         self._bind_refusals = 0
         self._requests = 0
         limit = next(router.domains).config.limits.login_seconds
@@ -131,17 +150,21 @@ class Negotiation(Actor):
         if self.type == "c2s_unauthed":
             login = self._login_to(domain)
             offers.append(mechanisms(login.mechanisms, login.bindings, secure_first=required))
+            if self._authentication is not None:
+                offers.append(self._authentication.offer(secure_first=required))
         return [*offers, *AFTER_LOGIN, *domain.hooks.offers]
 
     def _login_to(self, domain: Domain) -> Login:
         if self._login is None:
             assert self.conn is not None
             self._login = Login(domain, self._peer, self.conn)
+            if "sasl2" in domain.hooks:
+                self._authentication = Authentication(domain, self._login, self._to)
         return self._login
 
     def _expect_header(self) -> None:
         self.notopen = True
-        self._login = self._to = None
+        self._login = self._authentication = self._to = None
         self._lang = ""
 
     @told(Secured)
@@ -155,13 +178,22 @@ class Negotiation(Actor):
         """An element of negotiation."""
         if self.conn is None:
             return
-        tag = nonza.element.tag
-        if tag == STARTTLS:
+        node, asked = nonza.element, self._authentication
+        if asked is not None and self.type == "c2s_unauthed" and node.tag in sasl2.TAGS:
+            self._authenticate(self.conn, asked, node)
+            return
+        self._refuse_in_between()
+        if node.tag == STARTTLS:
             self._start_tls(self.conn)
-        elif tag in (AUTH, RESPONSE, ABORT) and self.type == "c2s_unauthed":
-            self._authenticate(self.conn, nonza)
+        elif node.tag in sasl1.TAGS and self.type == "c2s_unauthed":
+            self._authenticate_by_rfc(self.conn, node)
         else:
             raise StreamError("unsupported-stanza-type")
+
+    def _refuse_in_between(self) -> None:
+        """XEP-0388 §2.4: from the beginning of a login to its end a client sends nothing else."""
+        if self._authentication is not None and self._authentication.under_way:
+            raise StreamError("policy-violation", "a login is under way")
 
     def _start_tls(self, conn: Transport) -> None:
         if self._state is State.NEW:
@@ -171,26 +203,81 @@ class Negotiation(Actor):
             conn.send(f'<failure xmlns="{TLS}"/>'.encode())
             self.close(None)
 
-    def _authenticate(self, conn: Transport, nonza: Nonza) -> None:
+    def _authenticate_by_rfc(self, conn: Transport, node: Element) -> None:
+        """RFC 6120 §6: after a login the stream is opened again."""
         assert self._domain is not None
         login = self._login_to(self._domain)
-        conn.send(login.answer(nonza.element))
+        conn.send(sasl1.answer(login, node))
         if login.username is not None:
-            self.username = login.username
-            self.type = "c2s"
-            log.info("logged in as %s@%s", self.username, self.host)
+            self._note_login(login.username)
             self._expect_header()
             conn.restart()
-        elif login.exhausted:
-            raise StreamError("policy-violation", "too many failed logins")  # RFC 6120 §6.4.5
         else:
-            conn.proceed()
+            self._let_try_again(conn, login)
+
+    def _authenticate(self, conn: Transport, asked: Authentication, node: Element) -> None:
+        """XEP-0388: after a login the stream goes on, and some of what comes next may have been asked for already."""
+        assert self._domain is not None
+        login = self._login_to(self._domain)
+        conn.send(asked.answer(node))
+        if asked.granted:
+            assert login.username is not None and asked.request is not None
+            revocable = asked.request.mechanism in self._domain.hooks.authenticates
+            self._client = Who(asked.request.user_agent.id, revocable=revocable)
+            self._note_login(login.username)
+            self.go_on(None)
+        else:
+            self._let_try_again(conn, login)
+
+    def _note_login(self, username: str) -> None:
+        self.username = username
+        self.type = "c2s"
+        log.info("logged in as %s@%s", username, self.host)
+
+    @staticmethod
+    def _let_try_again(conn: Transport, login: Login) -> None:
+        if login.exhausted:
+            raise StreamError("policy-violation", "too many failed logins")  # RFC 6120 §6.4.5
+        conn.proceed()
+
+    # -- what is asked for along with the login
+
+    def go_on(self, answer: Element | None) -> None:
+        """Goes on with what was asked for along with the login, and ends it when all of that is done.
+
+        `answer`: what has come of the last thing so far.
+        """
+        asked = self._authentication
+        if self.conn is None:
+            return
+        assert asked is not None and asked.request is not None and self._domain is not None
+        asked.add(answer)
+        while (handler := asked.next_inline()) is not None:
+            come = handler(self, asked.request)
+            if isinstance(come, Later):
+                return
+            asked.add(come)
+        assert self.username is not None
+        jid = self.full_jid or self._domain.accounts.jid(self.username)
+        self.conn.send(self._welcome(bound=self.full_jid is not None).xml(jid))
+        self._authentication = self._login = None
+        self.conn.proceed(freely=self.full_jid is not None)
+
+    def welcome(self) -> Welcome:
+        """What ends the login of a client that goes on as a resource which there is already, for whoever that is."""
+        return self._welcome(bound=True)
+
+    def _welcome(self, *, bound: bool) -> Welcome:
+        assert self._authentication is not None and self._domain is not None
+        state = self._state | State.BOUND if bound else self._state
+        return self._authentication.welcome(features(self._offers(self._domain), state))
 
     # -- requests of strangers
 
     def _before_login(self, conn: Transport, iq: Stanza) -> None:
         """Before the login, nothing is allowed but what a feature wants to be asked by strangers; nor without end."""
         assert self._domain is not None
+        self._refuse_in_between()
         if not iq.is_request or iq.to not in (None, self._domain.jid):
             raise StreamError("not-authorized")
         iq.from_ = None
@@ -218,7 +305,7 @@ class Negotiation(Actor):
         if not stanza.is_request or payload is None or payload.tag != BIND_REQUEST:
             raise StreamError("not-authorized")
         assert self._domain is not None and self.username is not None
-        self._bind_id = stanza.id
+        refused = partial(self._refuse_binding, conn, stanza)
         try:
             check(stanza)
             if stanza.type != "set":
@@ -226,17 +313,29 @@ class Negotiation(Actor):
             wanted = payload.findtext(f"{{{BIND}}}resource")
             resource = prepare_resource(wanted) if wanted else ""
         except JIDMalformed as malformed:
-            self._refuse_binding(conn, StanzaError("bad-request", str(malformed)))  # §7.7.2.1
+            refused(StanzaError("bad-request", str(malformed)))  # §7.7.2.1
         except StanzaError as error:
-            self._refuse_binding(conn, error)
+            refused(error)
         else:
-            self._binding = True
-            self._user = self._router.user(self._domain.accounts.jid(self.username))
-            self._user.tell(Bind(self.actor_inbox, resource))
+            self.bind(resource, Binding(partial(self._answer_binding, stanza), refused))
 
-    def _refuse_binding(self, conn: Transport, error: StanzaError) -> None:
+    def bind(self, resource: str, binding: Binding, inline: tuple[Element, ...] | None = None) -> None:
+        """Asks the User for this resource, or with "" for any; `inline` as in `Bind`. The answer goes to `binding`."""
+        assert self._domain is not None and self.username is not None
+        self._binding = binding
+        self._user = self._router.user(self._domain.accounts.jid(self.username))
+        self._user.tell(Bind(self.actor_inbox, resource, *self._client, inline))
+
+    def _answer_binding(self, request: Stanza, bound: Bound) -> None:
+        assert self.conn is not None
+        answer = element(BIND_REQUEST, None, element(f"{{{BIND}}}jid", self.full_jid))
+        result = Stanza("iq", type="result", id=request.id, content=element("iq", None, answer))
+        self.conn.send(result.wire)
+        self.conn.proceed(freely=True)
+
+    def _refuse_binding(self, conn: Transport, request: Stanza, error: StanzaError) -> None:
         """The client may try again, but not for ever (RFC 6120 §7.7.3)."""
-        conn.send(Stanza("iq", id=self._bind_id).error(error).wire)
+        conn.send(Stanza("iq", id=request.id).error(error).wire)
         self._bind_refusals += 1
         if self._bind_refusals >= BIND_ATTEMPTS:
             raise StreamError("policy-violation", "too many resources were refused")
@@ -244,7 +343,7 @@ class Negotiation(Actor):
 
     @told(Bound)
     def on_bound(self, bound: Bound) -> None:
-        self._binding = False
+        binding, self._binding = self._binding, None
         self.resource = bound.resource
         assert self._domain is not None and self.username is not None and self._user is not None
         if self.conn is None:
@@ -255,18 +354,17 @@ class Negotiation(Actor):
             self._end_with_certificate(self.conn.certified.not_after)
         self.full_jid = JID.of(self.username, self._domain.name, bound.resource)
         self.roster = bound.roster
-        answer = element(BIND_REQUEST, None, element(f"{{{BIND}}}jid", self.full_jid))
-        result = Stanza("iq", type="result", id=self._bind_id, content=element("iq", None, answer))
-        self.conn.send(result.wire)
-        self.conn.proceed(freely=True)
+        assert binding is not None
+        binding.bound(bound)
 
     @told(BindRefused)
     def on_bind_refused(self, refused: BindRefused) -> None:
-        self._binding = False
+        binding, self._binding = self._binding, None
         if self.conn is None:
             self._stop()
         else:
-            self._refuse_binding(self.conn, refused.error)
+            assert binding is not None
+            binding.refused(refused.error)
 
     # -- time
 

@@ -102,7 +102,7 @@ class Session(Negotiation):
         self.presence, self.priority, self.interested = None, 0, False
         if self._user is not None and self.resource is not None:
             self._user.tell(Unbind(self.actor_inbox, self.resource))
-        elif not self._binding:
+        elif self._binding is None:
             self._stop()
 
     def _farewell(self, reason: StreamError | None) -> bytes:

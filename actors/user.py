@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from actors.actor import Actor, Inbox, told
@@ -18,6 +18,7 @@ from actors.mailbox import (
     Disabled,
     Inbound,
     Kick,
+    ListClients,
     ListSessions,
     Message,
     Outbound,
@@ -25,6 +26,7 @@ from actors.mailbox import (
     Released,
     Remove,
     Returned,
+    Revoked,
     Settle,
     Settled,
     Sleep,
@@ -38,6 +40,7 @@ from net.xmpp.errors import StanzaError, StreamError
 from net.xmpp.jid import JID
 from net.xmpp.offers import SESSION
 from net.xmpp.stanza import Stanza
+from net.xmpp.xml import Element
 
 if TYPE_CHECKING:
     from actors.host import Domain
@@ -47,15 +50,17 @@ if TYPE_CHECKING:
 class Resource:
     """What a User knows of one of its Sessions. `presence` None: connected, not available.
 
-    `directed`: to whom it has shown itself without being asked. `unwanted`: the contacts whose last word on its
-    presence was an error. `state` belongs to the features, by name.
+    `client`: the id of its user agent (XEP-0388), "" when it has not said. `directed`: to whom it has shown itself
+    without being asked. `unwanted`: the contacts whose last word on its presence was an error. `state` belongs to the
+    features, by name.
     """
 
-    __slots__ = ("directed", "interested", "name", "presence", "priority", "session", "state", "unwanted")
+    __slots__ = ("client", "directed", "interested", "name", "presence", "priority", "session", "state", "unwanted")
 
-    def __init__(self, name: str, session: Inbox) -> None:
+    def __init__(self, name: str, session: Inbox, client: str = "") -> None:
         self.name = name
         self.session = session
+        self.client = client
         self.presence: Stanza | None = None
         self.priority = 0
         self.interested = False
@@ -128,13 +133,33 @@ class User(Actor):
     @told(Bind)
     def on_bind(self, message: Bind) -> None:
         """Resource binding (RFC 6120 §7): the resource asked for, or one that nobody can guess."""
+        if message.inline is not None and message.client:
+            self._replace(message.client)
         try:
+            if message.revocable and not self.domain.clients.knows(self.jid, message.client):
+                raise StanzaError("not-allowed", "the access of this client has been revoked")
             name = self._free(message.resource)
         except StanzaError as error:
             message.session.tell(BindRefused(error))
             return
-        self.resources[name] = Resource(name, message.session)
-        message.session.tell(Bound(name, self.roster))
+        resource = self.resources[name] = Resource(name, message.session, message.client)
+        inline = self._begin(resource, message.inline) if message.inline is not None else ()
+        message.session.tell(Bound(name, self.roster, tuple(inline)))
+
+    def _replace(self, client: str) -> None:
+        """XEP-0386 §3.2: a client that comes again has lost its earlier sessions."""
+        for holder in [resource for resource in self.resources.values() if resource.client == client]:
+            holder.session.tell(Close(StreamError("conflict", "the same client has connected again")))
+            self._lose(holder)
+
+    def _begin(self, resource: Resource, asked: tuple[Element, ...]) -> Iterator[Element]:
+        """What comes of what was asked for along with a resource, and what else its client is told."""
+        hooks = self.domain.hooks
+        yield from hooks.bind_inline(self, resource, asked)
+        for handler in hooks.bound:
+            told = handler(self, resource)
+            if told is not None:
+                yield told
 
     def _free(self, wanted: str) -> str:
         """A resourcepart that is free now; a conflict is resolved as the host's options say (RFC 6120 §7.7.2.2)."""
@@ -323,6 +348,15 @@ class User(Actor):
             for resource in self.resources.values():
                 resource.session.tell(Close(StreamError("not-authorized", "the account has been disabled")))
 
+    @told(Revoked)
+    def on_revoked(self, message: Revoked) -> None:
+        """A client has lost its access (XEP-0494 §3.2). One that has no resource yet gets none: see `on_bind`."""
+        for resource in self.resources.values():
+            if resource.client == message.client:
+                resource.session.tell(
+                    Close(StreamError("not-authorized", "the access of this client has been revoked"))
+                )
+
     @told(Remove)
     def on_remove(self, message: Remove) -> None:
         """The account is gone. Its contacts are told, as if the user had taken them all from the roster."""
@@ -414,6 +448,10 @@ class User(Actor):
     @told(ListSessions)
     def on_list_sessions(self, message: ListSessions) -> dict[str, Inbox]:
         return {name: resource.session for name, resource in self.resources.items()}
+
+    @told(ListClients)
+    def on_list_clients(self, message: ListClients) -> set[str]:
+        return {resource.client for resource in self.resources.values() if resource.client}
 
     @told(Kick)
     def on_kick(self, message: Kick) -> bool:

@@ -5,7 +5,7 @@ given a `Server`; one that has not been started will do for those that need none
 hears nobody. All of this happens at the edge of the actors: here, and nowhere within, they are asked and waited for.
 """
 
-from actors.commands import accounts, check, hosts, notices, reports, rosters, server, sessions, storage
+from actors.commands import accounts, check, clients, hosts, notices, reports, rosters, server, sessions, storage
 from actors.commands.declaration import COMMANDS, Command, CommandError, Parameter, run
 from actors.commands.parameters import bare_jid
 
@@ -17,6 +17,7 @@ __all__ = [
     "accounts",
     "bare_jid",
     "check",
+    "clients",
     "hosts",
     "notices",
     "reports",

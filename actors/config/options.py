@@ -120,6 +120,7 @@ class Limits(Struct, frozen=True, kw_only=True):
     stanzas_per_second: Annotated[int, Meta(ge=10, le=1_000_000_000)] = 2_000
     burst_seconds: Annotated[float, Meta(ge=0, le=3600)] = 5
     resources: Annotated[int, Meta(ge=1, le=10_000)] = 50
+    clients: Annotated[int, Meta(ge=1, le=10_000)] = 50
     roster: Annotated[int, Meta(ge=1, le=100_000)] = 2_000
     offline: Annotated[int, Meta(ge=0, le=1_000_000)] = 1_000
     write_seconds: Seconds = 60

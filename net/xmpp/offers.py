@@ -32,6 +32,7 @@ class Offer(NamedTuple):
 
 TLS = "urn:ietf:params:xml:ns:xmpp-tls"
 SASL = "urn:ietf:params:xml:ns:xmpp-sasl"
+SASL2 = "urn:xmpp:sasl:2"
 BIND = "urn:ietf:params:xml:ns:xmpp-bind"
 SESSION = "urn:ietf:params:xml:ns:xmpp-session"
 CHANNEL_BINDING = "urn:xmpp:sasl-cb:0"
@@ -46,7 +47,7 @@ def starttls(*, required: bool) -> Offer:
 
 def mechanisms(names: Iterable[str], bindings: Iterable[str], *, secure_first: bool) -> Offer:
     """RFC 6120 §6.4.1, and with it the channel-binding types (XEP-0440 §3)."""
-    content = "".join(f"<mechanism>{name}</mechanism>" for name in names)
+    content = _listed(names)
     if content:
         content = f'<mechanisms xmlns="{SASL}">{content}</mechanisms>'
         types = "".join(f'<channel-binding type="{type}"/>' for type in bindings)
@@ -54,6 +55,20 @@ def mechanisms(names: Iterable[str], bindings: Iterable[str], *, secure_first: b
             content += f'<sasl-channel-binding xmlns="{CHANNEL_BINDING}">{types}</sasl-channel-binding>'
     needs = State.SECURE if secure_first else State.NEW
     return Offer("mechanisms", content.encode(), needs, State.AUTHENTICATED, State.AUTHENTICATED)
+
+
+def authentication(names: Iterable[str], inline: bytes, tasks: bytes, *, secure_first: bool) -> Offer:
+    """XEP-0388 §2.1; `inline` and `tasks` are the elements of what can be asked for along with the login."""
+    content = _listed(names).encode()
+    if content:
+        content += (b"<inline>%s</inline>" % inline if inline else b"") + tasks
+        content = b'<authentication xmlns="%s">%s</authentication>' % (SASL2.encode(), content)
+    needs = State.SECURE if secure_first else State.NEW
+    return Offer("authentication", content, needs, State.AUTHENTICATED, State.AUTHENTICATED)
+
+
+def _listed(names: Iterable[str]) -> str:
+    return "".join(f"<mechanism>{name}</mechanism>" for name in names)
 
 
 def after_login(name: str, content: bytes, *, forbids: State = State.BOUND, grants: State = State.NEW) -> Offer:

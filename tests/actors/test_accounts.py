@@ -6,7 +6,7 @@ import pytest
 from actors.accounts import HASHES, AccountExists, Accounts, NoSuchAccount, PasswordRefused
 from actors.storage import Storage, open_storage
 from net.xmpp.jid import JID
-from net.xmpp.sasl import SALT_SIZE
+from net.xmpp.sasl import SALT_SIZE, derive
 
 ROMEO = JID.parse("romeo@verona.example")
 JULIET = JID.parse("juliet@verona.example")
@@ -198,7 +198,7 @@ def test_an_account_never_gets_fewer_iterations(accounts: Accounts) -> None:
 def test_a_password_that_was_changed_meanwhile_is_not_changed_back(accounts: Accounts) -> None:
     old = accounts.keys("romeo", "SHA-256")
     accounts.set_password(ROMEO, "a rose")
-    accounts._strengthen(ROMEO, old, "wherefore")
+    accounts.strengthen(ROMEO, old, {"SHA-256": old})
     assert accounts.verify("romeo", "a rose")
 
 
@@ -206,9 +206,27 @@ def test_where_accounts_differ_in_their_iterations_decoys_do_too(accounts: Accou
     accounts.iterations = 5000
     for known in (accounts, accounts_in(storage, "mantua.example")):
         names = [f"nobody{number}" for number in range(40)]
-        counts = {name: known.keys(name, "SHA-1").iterations for name in names}
-        assert set(counts.values()) == {ITERATIONS, 5000}
-        assert counts == {name: known.keys(name, "SHA-256").iterations for name in names}
+        counts = {tuple(known.keys(name, hash).iterations for hash in HASHES) for name in names}
+        assert counts == {(one, other) for one in (ITERATIONS, 5000) for other in (ITERATIONS, 5000)}
+
+
+def test_what_is_outdated_is_told_of_everybody_in_the_same_way(accounts: Accounts) -> None:
+    assert accounts.outdated("romeo") == accounts.outdated("nobody") == []
+    accounts.iterations = 5000
+    assert accounts.outdated("romeo") == ["SHA-1", "SHA-256"]
+    found = {tuple(accounts.outdated(f"nobody{number}")) for number in range(40)}
+    assert found == {(), ("SHA-1",), ("SHA-256",), ("SHA-1", "SHA-256")}
+
+
+def test_keys_are_brought_up_to_date_one_by_one(accounts: Accounts) -> None:
+    accounts.iterations = 5000
+    old = accounts.keys("romeo", "SHA-1")
+    new = derive("SHA-1", "wherefore", b"0123456789abcdef", 5000)
+    accounts.strengthen(ROMEO, old, {"SHA-1": new})
+    assert accounts.keys("romeo", "SHA-1") == new
+    assert accounts.outdated("romeo") == ["SHA-256"]
+    assert accounts.verify("romeo", "wherefore")
+    assert accounts.outdated("romeo") == []
 
 
 # -- disabled

@@ -8,6 +8,7 @@ An exchange is a chain of values, each with the one move that is legal in its pl
     Challenge        send `encode(challenge.data)`; give the client's response to `challenge.step(decode(text))`
     Lookup           give the account's keys, or a `decoy` where there are none, to `lookup.supply(keys)`
     VerifyPassword   find keys likewise, run `verify_password` in a thread, go on with `request.supply(verified=...)`
+    Claim            run `claim.verify()`
     Certified        say whether there is such an account by `request.supply(exists=...)`
     Anonymous        give a name that nobody has to `request.supply(username)`
     Success          done: `success.username` is authenticated, and `encode(success.data)` goes along
@@ -23,6 +24,7 @@ from net.xmpp.sasl.exchange import (
     Answer,
     Certified,
     Challenge,
+    Claim,
     Condition,
     Lookup,
     SASLError,
@@ -39,11 +41,13 @@ from net.xmpp.sasl.keys import (
     ScramKeys,
     decoy,
     derive,
+    keys_of,
     verify_password,
 )
-from net.xmpp.sasl.offer import MECHANISMS, Offer
+from net.xmpp.sasl.offer import EXTERNAL, MECHANISMS, Offer
 
 __all__ = [
+    "EXTERNAL",
     "MECHANISMS",
     "PASSWORD_LIMIT",
     "SALT_SIZE",
@@ -51,6 +55,7 @@ __all__ = [
     "Answer",
     "Certified",
     "Challenge",
+    "Claim",
     "Condition",
     "Hash",
     "Lookup",
@@ -64,5 +69,6 @@ __all__ = [
     "decoy",
     "derive",
     "encode",
+    "keys_of",
     "verify_password",
 ]

@@ -103,6 +103,17 @@ class Certified:
 
 
 @dataclass(frozen=True, slots=True)
+class Claim:
+    """The client claims to be `username` (as it wrote it).
+
+    `verify` finds out, which may take a while, and raises SASLError not-authorized where that is not so.
+    """
+
+    username: str
+    verify: Callable[[], Success] = field(repr=False, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Anonymous:
     """The client is nobody in particular."""
 
@@ -111,7 +122,7 @@ class Anonymous:
         return Success(username)
 
 
-Answer = Challenge | Lookup | VerifyPassword | Certified | Anonymous | Success
+Answer = Challenge | Lookup | VerifyPassword | Claim | Certified | Anonymous | Success
 
 
 def decode(text: str | None) -> bytes | None:
@@ -154,15 +165,17 @@ def decode_utf8(data: bytes) -> str:
         raise SASLError("malformed-request", "The message is not UTF-8.") from None
 
 
-def check_authzid(authzid: str, username: str, domain: str) -> None:
+def check_authzid(authzid: str, username: str, domain: str, sender: JID | None = None) -> None:
     """An authorization identity is empty or the client's own bare JID: nobody acts for others (RFC 6120 §6.3.8).
 
-    Raises SASLError invalid-authzid otherwise.
+    `sender`: who the client's stream header says it is from, where that has to agree (XEP-0388 §2.3). Raises SASLError
+    invalid-authzid otherwise.
     """
     if not authzid:
         return
     try:
-        own = JID.parse(authzid) == JID.of(username, domain)
+        wanted = JID.parse(authzid)
+        own = wanted == JID.of(username, domain) and sender in (None, wanted)
     except JIDMalformed:
         own = False
     if not own:

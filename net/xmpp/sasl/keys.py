@@ -60,6 +60,13 @@ def derive(algorithm: Hash, password: str, salt: bytes, iterations: int) -> Scra
     Raises PasswordRefused if the password is longer than PASSWORD_LIMIT or does not obey OpaqueString (RFC 8265 §4.2).
     """
     salted = hashlib.pbkdf2_hmac(_short(algorithm), _prepare(password).encode(), salt, iterations)
+    return keys_of(algorithm, salted, salt, iterations)
+
+
+def keys_of(algorithm: Hash, salted: bytes, salt: bytes, iterations: int) -> ScramKeys:
+    """The keys of a SaltedPassword (RFC 5802 §3), which a client can compute itself. Raises ValueError for none."""
+    if len(salted) != hashlib.new(_short(algorithm)).digest_size:
+        raise ValueError("a salted password is as long as the hash")
     client_key = mac(algorithm, salted, b"Client Key")
     return ScramKeys(algorithm, salt, iterations, digest(algorithm, client_key), mac(algorithm, salted, b"Server Key"))
 
@@ -84,10 +91,8 @@ def decoy(secret: bytes, algorithm: Hash, account: str, iterations: Sequence[int
     def derived(purpose: str) -> bytes:
         return mac(algorithm, secret, f"{purpose}\0{algorithm}\0{account}".encode())
 
-    # All hashes of one account have the same count.
-    count = iterations[
-        int.from_bytes(hmac.digest(secret, f"iterations\0{account}".encode(), "sha256")) % len(iterations)
-    ]
+    # The hashes of one account need not have the same count: clients bring them up to date one by one (XEP-0480).
+    count = iterations[int.from_bytes(derived("iterations")) % len(iterations)]
     # No password is behind the stored key: to satisfy it takes a preimage of the hash.
     return ScramKeys(algorithm, derived("salt")[:SALT_SIZE], count, derived("stored key"), derived("server key"))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
+from net.xmpp.jid import JID
 from net.xmpp.sasl.anonymous import anonymous
 from net.xmpp.sasl.exchange import Answer, Challenge, SASLError
 from net.xmpp.sasl.external import external
@@ -28,6 +29,7 @@ class Offer:
     no TLS, and where TLS ends in front of the server.
     `enabled`: the mechanisms with a password that the operator allows. `anonymous`: whether ANONYMOUS is too.
     `certified`: the addresses that a trusted certificate of the client's names, None where it has shown none.
+    `sender`: who the client's stream header says it is from, where an authorization identity has to agree with it.
     """
 
     domain: str
@@ -36,6 +38,7 @@ class Offer:
     enabled: Collection[str] = MECHANISMS
     anonymous: bool = False
     certified: Collection[str] | None = None
+    sender: JID | None = None
 
     @property
     def mechanisms(self) -> list[str]:
@@ -44,6 +47,12 @@ class Offer:
         if self.certified is not None:
             names.insert(0, EXTERNAL)
         return [*names, ANONYMOUS] if self.anonymous else names
+
+    @property
+    def advertised(self) -> bytes:
+        """What clients were told of mechanisms and channel bindings, as it is protected by a hash (XEP-0474 §6.1)."""
+        lists = (self.mechanisms, self.bindings) if self.bindings else (self.mechanisms,)
+        return "\x1f".join("\x1e".join(sorted(names)) for names in lists).encode()
 
     def begin(self, mechanism: str | None, data: bytes | None) -> Answer:
         """Answer an `<auth/>` that asks for `mechanism` and brings `data` as its initial response, None if it has none.
@@ -56,8 +65,8 @@ class Offer:
         if mechanism == EXTERNAL and self.certified is not None:
             certified = self.certified
             if data is None:
-                return Challenge(b"", lambda response: external(self.domain, certified, response or b""))
-            return external(self.domain, certified, data)
+                return Challenge(b"", lambda response: external(self.domain, certified, response or b"", self.sender))
+            return external(self.domain, certified, data, self.sender)
         if mechanism not in MECHANISMS or mechanism not in self.enabled:
             raise SASLError("invalid-mechanism")
         if not self._possible(mechanism):
@@ -74,6 +83,8 @@ class Offer:
 
     def _first(self, mechanism: str, data: bytes) -> Answer:
         if mechanism == "PLAIN":
-            return plain(self.domain, data)
+            return plain(self.domain, data, self.sender)
         plus_offered = any(SCRAM[name].plus for name in self.mechanisms if name in SCRAM)
-        return Scram(SCRAM[mechanism], self.domain, self.bindings, plus_offered).first(data)
+        return Scram(SCRAM[mechanism], self.domain, self.bindings, plus_offered, self.sender, self.advertised).first(
+            data
+        )

@@ -1,5 +1,7 @@
 """SCRAM-SHA-1 and SCRAM-SHA-256, plain and bound to the channel (RFC 5802, RFC 7677).
 
+The client can tell whether what it was offered is what was sent (XEP-0474).
+
 Three moves: the client's first message leads to a `Lookup`, the keys to a `Challenge`, the client's final message to
 `Success`. Only the proof, the very last check, depends on the account.
 """
@@ -15,6 +17,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import NamedTuple
 
+from net.xmpp.jid import JID
 from net.xmpp.sasl.exchange import Challenge, Lookup, SASLError, Success, check_authzid, decode_base64, decode_utf8
 from net.xmpp.sasl.keys import Hash, ScramKeys, digest, mac
 
@@ -53,14 +56,18 @@ def _nonce() -> str:
 class Scram:
     """One SCRAM mechanism, before the client has spoken.
 
-    `plus_offered` tells whether any -PLUS mechanism was, which is how a client's "y" betrays a downgrade. `nonce` makes
-    the server's part of the nonce: printable ASCII without commas, never the same twice.
+    `plus_offered` tells whether any -PLUS mechanism was, which is how a client's "y" betrays a downgrade. `sender` is
+    as for `check_authzid`. `advertised`: what was offered, whose hash the client can compare with that of what reached
+    it (XEP-0474); None: it is not sent. `nonce` makes the server's part of the nonce: printable ASCII without commas,
+    never the same twice.
     """
 
     variant: Variant
     domain: str
     bindings: Mapping[str, bytes] = field(repr=False)
     plus_offered: bool
+    sender: JID | None = None
+    advertised: bytes | None = None
     nonce: Callable[[], str] = _nonce
 
     def first(self, data: bytes) -> Lookup:
@@ -70,10 +77,10 @@ class Scram:
         """
         message = _parse(_CLIENT_FIRST, data)
         username = _unescape(message["username"])
-        check_authzid(_unescape(message["authzid"] or ""), username, self.domain)
+        check_authzid(_unescape(message["authzid"] or ""), username, self.domain, self.sender)
         bound = message["header"].encode() + self._binding(message["header"][0], message["kind"])
         nonce = message["nonce"] + self.nonce()
-        opened = _Opened(username, message["bare"], nonce, b64encode(bound).decode())
+        opened = _Opened(username, message["bare"], nonce, b64encode(bound).decode(), self.advertised)
         return Lookup(username, self.variant.hash, opened.supply)
 
     def _binding(self, flag: str, kind: str | None) -> bytes:
@@ -97,9 +104,12 @@ class _Opened:
     client_first_bare: str
     nonce: str
     binding: str
+    advertised: bytes | None
 
     def supply(self, keys: ScramKeys) -> Challenge:
         server_first = f"r={self.nonce},s={b64encode(keys.salt).decode()},i={keys.iterations}"
+        if self.advertised is not None:
+            server_first += f",h={b64encode(digest(keys.hash, self.advertised)).decode()}"
         return Challenge(server_first.encode(), partial(self._final, keys, server_first))
 
     def _final(self, keys: ScramKeys, server_first: str, data: bytes | None) -> Success:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from net.xmpp.offers import AFTER_LOGIN, Offer, State, after_login, features, mechanisms, starttls
+from net.xmpp.offers import AFTER_LOGIN, Offer, State, after_login, authentication, features, mechanisms, starttls
 from net.xmpp.xml import STREAM, parse
 
 NEW, SECURE, AUTHENTICATED, BOUND = State.NEW, State.SECURE, State.AUTHENTICATED, State.BOUND
@@ -75,3 +75,19 @@ def test_a_feature_after_login_is_offered_until_it_is_bound() -> None:
 def test_establishing_a_session_is_optional() -> None:
     session = next(offer for offer in AFTER_LOGIN if offer.name == "session")
     assert [child.tag for child in parse(session.content)] == ["{urn:ietf:params:xml:ns:xmpp-session}optional"]
+
+
+def test_what_goes_along_with_a_login_stands_in_the_feature_behind_the_mechanisms() -> None:
+    made = authentication(["A", "B"], b"<x/>", b"<y/>", secure_first=True)
+    assert made.content == (
+        b'<authentication xmlns="urn:xmpp:sasl:2"><mechanism>A</mechanism><mechanism>B</mechanism>'
+        b"<inline><x/></inline><y/></authentication>"
+    )
+    assert not made.fits(State.NEW)
+    assert made.fits(State.SECURE)
+    assert not made.fits(State.SECURE | State.AUTHENTICATED)
+    assert b"inline" not in authentication(["A"], b"", b"", secure_first=False).content
+
+
+def test_without_a_mechanism_there_is_nothing_to_go_along_with() -> None:
+    assert authentication([], b"<x/>", b"<y/>", secure_first=False).content == b""

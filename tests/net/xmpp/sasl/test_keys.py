@@ -1,3 +1,4 @@
+import hashlib
 import string
 import time
 
@@ -7,7 +8,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from precis_i18n import get_profile
 
-from net.xmpp.sasl import PASSWORD_LIMIT, SALT_SIZE, Hash, PasswordRefused, ScramKeys, decoy, derive, verify_password
+from net.xmpp.sasl import (
+    PASSWORD_LIMIT,
+    SALT_SIZE,
+    Hash,
+    PasswordRefused,
+    ScramKeys,
+    decoy,
+    derive,
+    keys_of,
+    verify_password,
+)
 
 HASHES: list[Hash] = ["SHA-1", "SHA-256"]
 SALT = b"0123456789abcdef"
@@ -98,6 +109,13 @@ def test_decoys_differ_by_account_by_hash_and_by_server() -> None:
         decoy(b"public", "SHA-1", "a@example.org", [10]).salt,
     }
     assert len(salts) == 4
+
+
+def test_a_salted_password_makes_the_same_keys_as_the_password() -> None:
+    salted = hashlib.pbkdf2_hmac("sha256", b"r0m30", SALT, 10)
+    assert keys_of("SHA-256", salted, SALT, 10) == derive("SHA-256", "r0m30", SALT, 10)
+    with pytest.raises(ValueError, match="as long as the hash"):
+        keys_of("SHA-256", salted[:20], SALT, 10)
 
 
 def test_no_password_verifies_against_a_decoy() -> None:

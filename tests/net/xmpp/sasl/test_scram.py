@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from net.xmpp.sasl import Challenge, Hash, Lookup, SASLError, ScramKeys, Success, decoy, derive
+from net.xmpp.sasl import Challenge, Hash, Lookup, Offer, SASLError, ScramKeys, Success, decoy, derive
 from net.xmpp.sasl.scram import SCRAM, Scram, Variant
 
 BINDINGS = {"tls-server-end-point": b"digest of the certificate"}
@@ -70,6 +70,32 @@ def test_the_exchange_of_rfc_5802_section_5() -> None:
     assert challenge.step(
         b"c=biws,r=fyko+d2lbbFgONRv9qkxdawL3rfcNHYJY1ZVvWVs7j,p=v0X8v3Bz2T0CJGbJQyF0X+HI4Ts="
     ) == Success("user", b"v=rmF9pqV8S7suAoZWja4dJRkFsKQ=")
+
+
+@pytest.mark.parametrize(
+    ("bindings", "advertised"),
+    [
+        ({"tls-exporter": b"", "tls-server-end-point": b""}, "h=G6k/rBLDqgOhRRaCuuatSDFkJ08="),  # XEP-0474 §6.3
+        ({}, f"h={b64encode(hashlib.sha1(b'SCRAM-SHA-1').digest()).decode()}"),
+    ],
+)
+def test_what_was_offered_goes_along_as_a_hash(bindings: dict[str, bytes], advertised: str) -> None:
+    offer = Offer("example.org", True, bindings, ["SCRAM-SHA-1", "SCRAM-SHA-1-PLUS"])
+    lookup = offer.begin("SCRAM-SHA-1", b"n,,n=juliet,r=CLIENT")
+    assert isinstance(lookup, Lookup)
+    assert lookup.supply(KEYS["SHA-1"]).data.decode().split(",")[3:] == [advertised]
+
+
+def test_a_client_that_was_told_another_hash_cannot_log_in() -> None:
+    lookup = Offer("example.org", True).begin("SCRAM-SHA-256", b"n,,n=juliet,r=CLIENT")
+    assert isinstance(lookup, Lookup)
+    challenge = lookup.supply(KEYS["SHA-256"])
+    fields = challenge.data.decode().split(",")
+    unproved = f"c=biws,{fields[0]}"
+    forged = ",".join([*fields[:3], "h=Zm9yZ2Vk"]).encode()
+    assert refused(challenge, proved("SHA-256", RIGHT, forged, unproved)).condition == "not-authorized"
+    right = challenge.step(proved("SHA-256", RIGHT, challenge.data, unproved))
+    assert isinstance(right, Success)
 
 
 def test_the_exchange_of_rfc_7677_section_3() -> None:

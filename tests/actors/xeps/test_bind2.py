@@ -1,0 +1,223 @@
+from typing import Any
+
+import pytest
+from lxml import etree
+
+from actors.hooks import Feature, bind_inline, bound
+from actors.session import Session
+from actors.user import Resource, User
+from net.xmpp.xml import element
+from tests.sasl2 import BIND2, LAPTOP, PHONE, SASL2, authenticate, bind, identity, opened, plain
+from tests.world import Client, World
+
+BOUND = f"{{{BIND2}}}bound"
+
+
+def binds(world: World, *children: str, agent: str = PHONE, user: str = "romeo", tag: str = "AwesomeXMPP") -> Client:
+    """A client that has bound a resource along with its login."""
+    client = opened(world)
+    success = client.says(plain(user, bind(*children, tag=tag), agent=agent)).hears()[0]
+    assert success.find(BOUND) is not None, etree.tostring(success)
+    assert identity(success) == client.session.full_jid
+    client.jid = client.session.full_jid
+    return client
+
+
+def resource(client: Client) -> str:
+    assert client.jid is not None
+    return client.jid.resource
+
+
+def of(world: World, feature: type[Feature]) -> Any:
+    """Gives the domain one more feature."""
+    feature.name = "probe"
+    made = feature(world.domain, None)
+    world.domain.hooks = type(world.domain.hooks)([*world.domain.hooks.features, made])
+    return made
+
+
+def test_it_is_offered_among_what_goes_along_with_a_login() -> None:
+    features = World().wire().opens().hears_one()
+    assert features.find(f"{{{SASL2}}}authentication/{{{SASL2}}}inline/{{{BIND2}}}bind") is not None
+
+
+@pytest.mark.parametrize("off", ["bind2", "sasl2"])
+def test_it_can_be_turned_off_and_is_with_what_it_rests_on(off: str) -> None:
+    client = World("romeo", sets=(f'xeps.disabled=["{off}"]',)).wire().opens()
+    assert "urn:xmpp:bind:0" not in client.raw
+
+
+def test_the_success_tells_the_full_jid_and_the_stream_is_bound() -> None:
+    client = opened(World("romeo"))
+    success, features = client.says(plain("romeo", bind())).hears()
+    assert [etree.QName(node).localname for node in success] == ["authorization-identifier", "bound"]
+    assert (identity(success) or "").startswith("romeo@localhost/AwesomeXMPP/")
+    assert features.find("{urn:ietf:params:xml:ns:xmpp-bind}bind") is None
+    assert client.session.connected
+    assert client.session.roster is not None
+    assert client.asks("get", "<ping xmlns='urn:xmpp:ping'/>", to="localhost").get("type") == "result"
+
+
+def test_messages_reach_a_resource_that_was_bound_so() -> None:
+    world = World("romeo", "juliet")
+    romeo = binds(world).says("<presence/>")
+    romeo.hears()
+    world.connect("juliet").says(f"<message to='{romeo.jid}'><body>hi</body></message>")
+    assert romeo.hears_one().findtext("{jabber:client}body") == "hi"
+
+
+def test_what_waited_for_the_user_is_delivered_as_ever() -> None:
+    world = World("romeo", "juliet")
+    world.connect("juliet").says("<message to='romeo@localhost' type='chat'><body>early</body></message>")
+    romeo = binds(world)
+    assert romeo.hears() == []
+    assert [node.findtext("{jabber:client}body") for node in romeo.says("<presence/>").hears()][-1] == "early"
+
+
+# -- the resource
+
+
+def test_a_client_gets_the_same_resource_each_time_and_others_get_another() -> None:
+    world = World("romeo", "juliet")
+    first = binds(world)
+    assert resource(binds(world)) == resource(first)
+    others = [binds(world, agent=LAPTOP), binds(world, tag="Other"), binds(world, user="juliet")]
+    assert len({resource(client).rpartition("/")[2] for client in (first, *others)}) == 4
+
+
+def test_the_resource_does_not_give_the_client_away() -> None:
+    assert PHONE not in resource(binds(World("romeo")))
+    assert resource(binds(World("romeo"))) != resource(binds(World("romeo")))  # another server, another secret
+
+
+def test_a_client_that_does_not_say_who_it_is_gets_one_that_nobody_can_guess() -> None:
+    world = World("romeo")
+    found = set()
+    for _ in range(3):
+        client = opened(world)
+        client.says(authenticate("PLAIN", b"\0romeo\0secret", bind()))
+        assert client.session.resource is not None
+        found.add(client.session.resource)
+    assert len(found) == 3
+    assert all(name.startswith("AwesomeXMPP/") and len(name) == len("AwesomeXMPP/") + 12 for name in found)
+
+
+@pytest.mark.parametrize("tag", ["", "&#127;", "\t"])
+def test_without_a_tag_that_can_be_used_the_resource_is_the_servers_own(tag: str) -> None:
+    assert len(resource(binds(World("romeo"), tag=tag))) == 12
+
+
+def test_a_long_tag_is_cut_short() -> None:
+    assert resource(binds(World("romeo"), tag="x" * 2000)).startswith("x" * 100 + "/")
+
+
+# -- the same client again
+
+
+@pytest.mark.parametrize("conflict", ["replace", "refuse", "number"])
+@pytest.mark.parametrize("tag", ["AwesomeXMPP", "Other"])
+def test_a_client_that_comes_again_takes_the_place_of_its_earlier_session(conflict: str, tag: str) -> None:
+    world = World("romeo", sets=(f"hosts={{'localhost' = {{conflict = '{conflict}'}}}}",))
+    first = binds(world)
+    second = binds(world, tag=tag)
+    assert first.hears_the_end() == "conflict"
+    assert second.session.connected
+    assert len(world.router.sessions) == 1
+
+
+def test_an_earlier_session_that_was_bound_in_the_old_way_ends_too() -> None:
+    world = World("romeo")
+    first = opened(world).says(plain())
+    first.binds("old")
+    assert first.session.connected
+    binds(world)
+    assert first.hears_the_end() == "conflict"
+
+
+def test_other_clients_stay() -> None:
+    world = World("romeo")
+    first, other = binds(world, agent=LAPTOP), world.connect("romeo")
+    binds(world)
+    assert not first.wire.closed
+    assert not other.wire.closed
+
+
+# -- what cannot be bound
+
+
+def test_too_many_resources_end_the_stream() -> None:
+    world = World("romeo", sets=("limits.resources=1",))
+    binds(world)
+    client = opened(world)
+    assert client.says(plain("romeo", bind(), agent=LAPTOP)).hears_the_end() == "resource-constraint"
+
+
+def test_a_login_that_fails_binds_nothing() -> None:
+    world = World("romeo")
+    client = opened(world).says(plain("romeo", bind(), password="wrong"))
+    assert client.session.full_jid is None
+    assert not world.router.may_be_there(world.domain.accounts.jid("romeo"))
+
+
+def test_who_is_gone_before_the_answer_leaves_nothing_behind() -> None:
+    world = World("romeo")
+    client = opened(world)
+    client.wire.hear(plain("romeo", bind()).encode())
+    client.wire.cut()
+    client.hears()
+    assert not world.router.sessions
+    assert world.connect("romeo").asks("get", "<ping xmlns='urn:xmpp:ping'/>").get("type") == "result"
+
+
+# -- what is asked for along with it
+
+
+class Lamp(Feature):
+    """Two that can be asked for, one in each kind of actor; and something to be told in any case."""
+
+    @bind_inline("urn:example:lamp", "{lamp}on", "{lamp}off", of=User)
+    def switch(self, user: User, resource: Resource, asked: etree._Element) -> None:
+        resource.state[self.name] = etree.QName(asked).localname
+
+    @bind_inline("urn:example:bulb", "{bulb}new", of=Session)
+    def screw(self, session: Session, resource: str, asked: etree._Element) -> etree._Element:
+        return element("{bulb}screwed", f"{session.full_jid is not None} {resource == session.resource}")
+
+    @bound
+    def tell(self, user: User, resource: Resource) -> etree._Element | None:
+        return element("{lamp}is", resource.state.get(self.name, "none"))
+
+
+def test_the_features_that_can_be_asked_for_are_listed_once_each() -> None:
+    world = World()
+    of(world, Lamp)
+    listed = world.wire().opens().hears_one().find(f".//{{{BIND2}}}bind/{{{BIND2}}}inline")
+    assert [node.get("var") for node in listed] == ["urn:example:lamp", "urn:example:bulb"]
+
+
+def test_what_is_asked_for_is_done_and_answered() -> None:
+    world = World("romeo")
+    of(world, Lamp)
+    client = opened(world)
+    success = client.says(plain("romeo", bind("<on xmlns='lamp'/>", "<new xmlns='bulb'/>", "<x xmlns='y'/>"))).hears()[
+        0
+    ]
+    assert [(node.tag, node.text) for node in success.find(BOUND)] == [
+        ("{lamp}is", "on"),
+        ("{bulb}screwed", "True True"),
+    ]
+
+
+def test_what_is_not_asked_for_is_not_done() -> None:
+    world = World("romeo")
+    of(world, Lamp)
+    success = opened(world).says(plain("romeo", bind())).hears()[0]
+    assert [(node.tag, node.text) for node in success.find(BOUND)] == [("{lamp}is", "none")]
+
+
+def test_two_features_cannot_be_asked_for_by_the_same_element() -> None:
+    world = World("romeo")
+    of(world, Lamp)
+    twin: type[Feature] = type("Twin", (Lamp,), {**vars(Lamp), "name": "twin"})
+    with pytest.raises(ValueError, match=r"two handlers for \{lamp\}on"):
+        type(world.domain.hooks)([*world.domain.hooks.features, twin(world.domain, None)])
