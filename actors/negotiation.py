@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import secrets
 from abc import abstractmethod
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, cast
 
 from actors.actor import Actor, Inbox, Timer, told
 from actors.hooks import Stranger
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from actors.host import Domain
     from actors.roster import Roster
     from actors.router import Router
+    from actors.session import Session
 
 log = logging.getLogger(__name__)
 
@@ -152,14 +153,17 @@ class Negotiation(Actor):
 
     @told(Nonza)
     def on_nonza(self, nonza: Nonza) -> None:
-        """An element of negotiation."""
+        """An element of negotiation, or of a feature's."""
         if self.conn is None:
             return
         tag = nonza.element.tag
+        handler = self._domain.hooks.nonzas.get(tag) if self._domain is not None else None
         if tag == STARTTLS:
             self._start_tls(self.conn)
         elif tag in (AUTH, RESPONSE, ABORT) and self.type == "c2s_unauthed":
             self._authenticate(self.conn, nonza)
+        elif handler is not None:
+            handler(cast("Session", self), nonza.element)
         else:
             raise StreamError("unsupported-stanza-type")
 
