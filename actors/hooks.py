@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping
 from functools import cached_property
 from graphlib import CycleError, TopologicalSorter
 from types import FunctionType
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol, TypeVar
 
 import msgspec
 
@@ -27,8 +27,10 @@ if TYPE_CHECKING:
     from actors.actor import Actor
     from actors.adhoc import Command
     from actors.host import Domain, Host
+    from actors.mailbox import Deliver
     from actors.negotiation import Negotiation
     from actors.sasl2 import Request
+    from actors.session import Session
     from actors.user import Resource, User
     from net.xmpp import sasl
 
@@ -126,6 +128,31 @@ def asks_as_stranger(type: str, payload: str) -> Callable[[H], H]:
     return lambda handler: _marked(handler, "asks_as_stranger", (type, payload))
 
 
+# -- streams
+
+
+def nonza(tag: str) -> Callable[[H], H]:
+    """Marks the handler of an element on a client's stream that is no stanza: `handler(self, session, element)`.
+
+    `tag` is its Clark name. It runs in the mailbox of the Session, however far that has got: look at its fields. Until
+    a resource is bound nothing more is read before `session.conn.proceed()`. Raising StreamError ends the stream.
+    """
+    return lambda handler: _marked(handler, "nonza", tag)
+
+
+class Gate(Protocol):
+    """What a feature may put between a Session and its client (`Session.put_gate`): it says what goes out when.
+
+    A client for which none has put one pays nothing for it. All of it runs in the Session's mailbox.
+    """
+
+    def admit(self, delivery: Deliver) -> Iterable[Deliver]:
+        """This is for the client: what is to be written now, in its order. What is not among it is held, or dropped."""
+
+    def empty(self) -> Iterable[Deliver]:
+        """All that is held, in its order: the gate is about to be taken away."""
+
+
 # -- moments
 
 
@@ -137,6 +164,16 @@ def outbound(handler: Callable[[Any, User, Stanza], Stanza | None]) -> Callable[
 def inbound(handler: Callable[[Any, User, Stanza], Stanza | None]) -> Callable[[Any, User, Stanza], Stanza | None]:
     """A stanza for the user on its way in. Return it, another in its place, or None to end its way here."""
     return _marked(handler, "inbound")
+
+
+def delivered(
+    handler: Callable[[Any, User, Stanza, Collection[Resource]], bool],
+) -> Callable[[Any, User, Stanza, Collection[Resource]], bool]:
+    """A message for the user goes to these of the resources; to none where it is kept for later, or has nobody.
+
+    Not for a message that finds another way because it could not be written. Return True to have given it to more.
+    """
+    return _marked(handler, "delivered")
 
 
 def undeliverable(handler: Callable[[Any, User, Stanza], bool]) -> Callable[[Any, User, Stanza], bool]:
@@ -315,6 +352,7 @@ def commands(handler: Callable[[Any], Iterable[Command]]) -> Callable[[Any], Ite
 MOMENTS = (
     "outbound",
     "inbound",
+    "delivered",
     "undeliverable",
     "receptive",
     "unavailable",
@@ -335,11 +373,14 @@ MOMENTS = (
 class Hooks:
     """The features of one domain, compiled: for each moment the handlers in their order, and nothing besides.
 
-    Raises ValueError where two features want to come after each other, or to answer the same request.
+    `nonzas`: by Clark name, those of the elements that are no stanzas.
+
+    Raises ValueError where two features want to come after each other, to answer the same request, or the same element.
     """
 
     outbound: tuple[Callable[[User, Stanza], Stanza | None], ...]
     inbound: tuple[Callable[[User, Stanza], Stanza | None], ...]
+    delivered: tuple[Callable[[User, Stanza, Collection[Resource]], bool], ...]
     undeliverable: tuple[Callable[[User, Stanza], bool], ...]
     receptive: tuple[Callable[[User, Resource], None], ...]
     unavailable: tuple[Callable[[User, Stanza], None], ...]
@@ -374,6 +415,11 @@ class Hooks:
         self._bind_inline: dict[tuple[type[Actor], str], Callable[[Any, Any, Element], Element | None]] = {}
         self.bindable: dict[str, None] = {}
         self._compile_bind_inline()
+        self.nonzas: dict[str, Callable[[Session, Element], None]] = {}
+        for handler, tag in self._handlers("nonza"):
+            if tag in self.nonzas:
+                raise ValueError(f"two handlers for {tag} on a stream")
+            self.nonzas[tag] = handler
         for handler, declared in self._handlers("asks"):
             for ask in declared:
                 for kind in ask.of:

@@ -7,7 +7,7 @@ import secrets
 from abc import abstractmethod
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple, cast
 
 from actors import sasl1, sasl2
 from actors.actor import Actor, Inbox, Timer, told
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from actors.host import Domain
     from actors.roster import Roster
     from actors.router import Router
+    from actors.session import Session
 
 log = logging.getLogger(__name__)
 
@@ -175,7 +176,7 @@ class Negotiation(Actor):
 
     @told(Nonza)
     def on_nonza(self, nonza: Nonza) -> None:
-        """An element of negotiation."""
+        """An element of negotiation, or of a feature's."""
         if self.conn is None:
             return
         node, asked = nonza.element, self._authentication
@@ -183,10 +184,13 @@ class Negotiation(Actor):
             self._authenticate(self.conn, asked, node)
             return
         self._refuse_in_between()
+        handler = self._domain.hooks.nonzas.get(node.tag) if self._domain is not None else None
         if node.tag == STARTTLS:
             self._start_tls(self.conn)
         elif node.tag in sasl1.TAGS and self.type == "c2s_unauthed":
             self._authenticate_by_rfc(self.conn, node)
+        elif handler is not None:
+            handler(cast("Session", self), node)
         else:
             raise StreamError("unsupported-stanza-type")
 

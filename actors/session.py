@@ -12,6 +12,7 @@ from typing import Any
 
 from actors.actor import told
 from actors.contacts import QUERY
+from actors.hooks import Gate
 from actors.mailbox import (
     Bound,
     Close,
@@ -46,7 +47,10 @@ class Session(Negotiation):
     since the start or the last restart. `type`: "c2s_unauthed", then "c2s". `username`, `host`, `resource`, `full_jid`:
     None until they are known. `priority`, `presence`: of the last presence that was not directed; 0 and None without.
     `interested`: the roster has been asked for. `roster`: the user's, as of now; None before binding.
+    Besides, `gate`: what a feature has put between this and the client.
     """
+
+    gate: Gate | None = None
 
     @property
     def connected(self) -> bool:
@@ -74,9 +78,22 @@ class Session(Negotiation):
     # -- out
 
     def send(self, stanza: Stanza) -> None:
-        """Serialises and writes to the connection."""
+        """Serialises and writes to the connection, behind what the gate holds."""
+        self.on_deliver(Deliver(stanza))
+
+    def write(self, delivery: Deliver) -> None:
+        """Writes to the connection. What comes too late goes back to the User."""
         if self.conn is not None:
-            self.conn.send(stanza.wire)
+            self.conn.send(delivery.stanza.wire)
+        elif self._user is not None:
+            self._user.tell(Returned(delivery.stanza, delivery.shared))
+
+    def put_gate(self, gate: Gate | None) -> None:
+        """From now on this gate says what goes to the client when. What the one before it holds goes out first."""
+        before, self.gate = self.gate, gate
+        if before is not None:
+            for delivery in before.empty():
+                self.write(delivery)
 
     def close(self, reason: StreamError | None) -> None:
         """Ends the stream and cleans up. Every close, whatever caused it, comes through here; once is enough.
@@ -102,6 +119,7 @@ class Session(Negotiation):
         self.presence, self.priority, self.interested = None, 0, False
         if self._user is not None and self.resource is not None:
             self._user.tell(Unbind(self.actor_inbox, self.resource))
+            self.put_gate(None)
         elif self._binding is None:
             self._stop()
 
@@ -191,10 +209,11 @@ class Session(Negotiation):
 
     @told(Deliver)
     def on_deliver(self, message: Deliver) -> None:
-        if self.conn is not None:
-            self.conn.send(message.stanza.wire)
-        elif self._user is not None:
-            self._user.tell(Returned(message.stanza, message.shared))
+        if self.gate is None:
+            self.write(message)
+        else:
+            for delivery in self.gate.admit(message):
+                self.write(delivery)
 
     @told(RosterChanged)
     def on_roster_changed(self, message: RosterChanged) -> None:

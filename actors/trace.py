@@ -1,12 +1,12 @@
 """Every stanza of one user's or one session's, in and out, for somebody who looks on.
 
-While nobody does, this costs nothing: the handlers of `Session` are replaced by ones that tell only as long as there is
-a trace. What is shown goes to the operator who asked, and nowhere else.
+While nobody does, this costs nothing: methods of `Session` are replaced by ones that tell only as long as there is a
+trace. What is shown goes to the operator who asked, and nowhere else.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
@@ -25,7 +25,7 @@ WAITING = 1000
 SIGN_OF_LIFE = 5.0
 
 _handlers = Session.handlers
-_on_stanza, _on_deliver, _send = _handlers[Stanza], _handlers[Deliver], Session.send
+_on_stanza, _write = _handlers[Stanza], Session.write
 
 
 class _Trace:
@@ -78,13 +78,13 @@ def trace(jid: JID, clock: Clock) -> Iterator[dict[str, Any] | None]:
 
 
 def _install() -> None:
-    _handlers[Stanza], _handlers[Deliver] = _seen("in", _on_stanza), _seen_deliver
-    Session.send = _seen("out", _send)  # type: ignore[method-assign, assignment]
+    _handlers[Stanza] = _seen_on_stanza
+    Session.write = _seen_write  # type: ignore[method-assign, assignment]
 
 
 def _uninstall() -> None:
-    _handlers[Stanza], _handlers[Deliver] = _on_stanza, _on_deliver
-    Session.send = _send  # type: ignore[method-assign]
+    _handlers[Stanza] = _on_stanza
+    Session.write = _write  # type: ignore[method-assign]
 
 
 def _see(session: Session, way: str, stanza: Stanza) -> None:
@@ -92,14 +92,11 @@ def _see(session: Session, way: str, stanza: Stanza) -> None:
         each.see(session, way, stanza)
 
 
-def _seen(way: str, do: Callable[[Session, Stanza], None]) -> Callable[[Session, Stanza], None]:
-    def seen(session: Session, stanza: Stanza) -> None:
-        _see(session, way, stanza)
-        do(session, stanza)
-
-    return seen
+def _seen_on_stanza(session: Session, stanza: Stanza) -> None:
+    _see(session, "in", stanza)
+    _on_stanza(session, stanza)
 
 
-def _seen_deliver(session: Session, message: Deliver) -> None:
-    _see(session, "out", message.stanza)
-    _on_deliver(session, message)
+def _seen_write(session: Session, delivery: Deliver) -> None:
+    _see(session, "out", delivery.stanza)
+    _write(session, delivery)

@@ -289,16 +289,20 @@ class User(Actor):
         if stanza.type == "probe" and stanza.from_ is not None:
             self.route(Stanza("presence", type="unsubscribed", from_=self.jid, to=stanza.from_.bare))
 
-    def _take_message(self, stanza: Stanza) -> None:
+    def _take_message(self, stanza: Stanza, *, returned: bool = False) -> None:
+        hooks = self.domain.hooks
         takers = recipients(stanza, self.resources)
-        if isinstance(takers, list):
-            for resource in takers:
-                self.deliver(resource, stanza, shared=len(takers) > 1)
-        elif takers is Fate.KEEP:
-            if not any(handler(self, stanza) for handler in self.domain.hooks.undeliverable):
-                raise StanzaError("service-unavailable")
-        elif takers is Fate.REFUSE:
+        if takers is Fate.REFUSE:
             raise StanzaError("service-unavailable")
+        if takers is Fate.KEEP and not any(handler(self, stanza) for handler in hooks.undeliverable):
+            raise StanzaError("service-unavailable")
+        named = takers if isinstance(takers, list) else []
+        shared = len(named) > 1
+        if not returned:
+            for handler in hooks.delivered:
+                shared |= handler(self, stanza, named)
+        for resource in named:
+            self.deliver(resource, stanza, shared=shared)
 
     def _take_iq(self, stanza: Stanza) -> None:
         """To a full JID: the client's (§8.5.3.1). To the bare JID: the server answers for the account (§8.5.2.1.3)."""
@@ -329,11 +333,13 @@ class User(Actor):
     def on_returned(self, message: Returned) -> None:
         """Nothing was written to the client: a message finds another way, a request its answer."""
         stanza = message.stanza
+        if stanza.from_ == self.jid:
+            return  # what the account itself tells one client is of no use to another
         try:
             if stanza.kind == "message":
                 # While one of those is there who got it too, it has not been lost.
                 if not (message.shared and any(resource.receptive for resource in self.resources.values())):
-                    self._take_message(stanza)
+                    self._take_message(stanza, returned=True)
             elif stanza.is_request:
                 raise StanzaError("service-unavailable")
         except (StanzaError, StorageError) as error:

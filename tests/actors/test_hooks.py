@@ -129,6 +129,14 @@ def test_two_answers_to_one_request_are_refused() -> None:
         Hooks(both)
 
 
+def test_two_ears_for_one_element_are_refused() -> None:
+    hear = hooks.nonza("{a}a")(lambda self, session, element: None)
+    one = feature("a", handler=hear)
+    assert Hooks([one]).nonzas == {"{a}a": one.handler}  # type: ignore[attr-defined]
+    with pytest.raises(ValueError, match=r"two handlers for \{a\}a on a stream"):
+        Hooks([one, feature("b", handler=hear)])
+
+
 def test_stream_features_are_made_when_the_domain_is_complete() -> None:
     domain = SimpleNamespace()
 

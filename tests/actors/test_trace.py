@@ -6,7 +6,6 @@ import pytest
 from gevent.queue import Queue
 
 from actors import trace as module
-from actors.mailbox import Deliver
 from actors.session import Session
 from actors.trace import WAITING, trace
 from net.xmpp.jid import JID
@@ -72,12 +71,13 @@ def test_of_a_full_address_only_its_session_is_seen(world: World) -> None:
 
 
 def test_when_nobody_looks_on_any_more_sessions_are_as_before(world: World) -> None:
-    before = Session.handlers[Stanza], Session.handlers[Deliver], Session.send
+    before = Session.handlers[Stanza], Session.write
     onlookers = [Onlooker(world, "romeo@localhost"), Onlooker(world, "juliet@localhost")]
     assert Session.handlers[Stanza] is not before[0]
+    assert Session.write is not before[1]
     for onlooker in onlookers:
         onlooker.goes()
-    assert (Session.handlers[Stanza], Session.handlers[Deliver], Session.send) == before
+    assert (Session.handlers[Stanza], Session.write) == before
 
 
 def test_what_there_is_no_room_for_is_counted(world: World) -> None:

@@ -12,10 +12,13 @@ from tests.e2e.raw import PATIENCE, trusting
 class Client(slixmpp.ClientXMPP):
     """A user of `localhost`. `happens` waits for the next event of a name; each is seen once."""
 
-    EVENTS = ("session_start", "message", "got_online", "got_offline", "disconnected")
+    EVENTS = (
+        *("session_start", "message", "got_online", "got_offline", "disconnected"),
+        *("carbon_received", "carbon_sent"),
+    )
 
-    def __init__(self, user: str, *, direct_tls: bool = False) -> None:
-        super().__init__(f"{user}@localhost/slixmpp", "secret", ssl_context=trusting())
+    def __init__(self, user: str, resource: str = "slixmpp", *, direct_tls: bool = False) -> None:
+        super().__init__(f"{user}@localhost/{resource}", "secret", ssl_context=trusting())
         self.enable_direct_tls = direct_tls
         self.enable_starttls = not direct_tls
         self._queues: dict[str, asyncio.Queue[Any]] = {}

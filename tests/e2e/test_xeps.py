@@ -1,4 +1,4 @@
-"""slixmpp, a real client, uses what the features offer: registers, gives commands, blocks, asks who was last seen."""
+"""slixmpp, a real client, uses what the features offer: registers, gives commands, blocks, has copies and sleeps."""
 
 from pathlib import Path
 from typing import Any
@@ -92,6 +92,42 @@ def test_a_client_blocks_somebody_and_asks_when_somebody_was_here(tmp_path: Path
         last = await alice.plugin["xep_0012"].get_last_activity("bob@localhost")
         assert (last["last_activity"]["seconds"] < 20, last["last_activity"]["status"]) == (True, "Heading Home")
         await alice.leaves()
+
+    with Process(tmp_path, "alice", "bob") as server:
+        run(scenario())
+        assert "Traceback" not in server.log
+
+
+def test_two_clients_of_one_user_share_a_conversation_and_one_of_them_sleeps(tmp_path: Path) -> None:
+    async def copied(client: Client, event: str) -> tuple[str, str, str]:
+        message = (await client.happens(event))[event]
+        return message["from"].bare, message["to"].bare, message["body"]
+
+    async def scenario() -> None:
+        alice, desk, phone = Client("alice"), Client("bob", "desk"), Client("bob", "phone")
+        for client in (alice, desk, phone):
+            for plugin in ("xep_0085", "xep_0280", "xep_0352"):
+                client.register_plugin(plugin)
+            await client.arrives(server)
+            await client.plugin["xep_0280"].enable()
+
+        alice.send_message(mto=desk.boundjid.full, mbody="hello", mtype="chat")
+        assert await desk.hears() == ("alice@localhost", "hello")
+        assert await copied(phone, "carbon_received") == ("alice@localhost", "bob@localhost", "hello")
+        desk.tells("alice", "hello yourself")
+        assert await alice.hears() == ("bob@localhost", "hello yourself")
+        assert await copied(phone, "carbon_sent") == ("bob@localhost", "alice@localhost", "hello yourself")
+
+        phone.plugin["xep_0352"].send_inactive()
+        typing = alice.make_message(mto=desk.boundjid, mtype="chat")
+        typing["chat_state"] = "composing"
+        typing.send()
+        alice.send_message(mto=desk.boundjid.full, mbody="wake up", mtype="chat")
+        # What comes next is not that she was typing.
+        assert await copied(phone, "carbon_received") == ("alice@localhost", "bob@localhost", "wake up")
+        phone.plugin["xep_0352"].send_active()
+        for client in (alice, desk, phone):
+            await client.leaves()
 
     with Process(tmp_path, "alice", "bob") as server:
         run(scenario())

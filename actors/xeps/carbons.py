@@ -1,0 +1,131 @@
+"""XEP-0280: Message Carbons. With stanzas forwarded as XEP-0297: Stanza Forwarding says."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Collection
+from typing import Literal
+
+from actors.hooks import XEP, Feature, asks, delivered, outbound
+from actors.user import Resource, User
+from net.xmpp.errors import StanzaError
+from net.xmpp.forwarding import forwarded
+from net.xmpp.hints import hinted
+from net.xmpp.jid import JID
+from net.xmpp.signs import Sign, signs
+from net.xmpp.stanza import Stanza
+
+NAMESPACE = "urn:xmpp:carbons:2"
+RULES = "urn:xmpp:carbons:rules:0"
+ENABLE = f"{{{NAMESPACE}}}enable"
+DISABLE = f"{{{NAMESPACE}}}disable"
+PRIVATE = f"{{{NAMESPACE}}}private"
+
+Direction = Literal["sent", "received"]
+
+# §6.1: what a message that is no error has to contain to be copied, by its type. A chat message may contain anything.
+CHATTING = Sign.CHAT_STATE | Sign.RECEIPT | Sign.MARKER | Sign.INVITATION
+COPIED = {"normal": CHATTING | Sign.BODY, "headline": CHATTING, "groupchat": Sign.NOTHING}
+
+# So many of the messages that were eligible last are remembered, to know the errors that answer them.
+RECENT = 100
+
+
+class Carbons(Feature):
+    """Gives each client of a user's that wants them copies of what the others are told and say.
+
+    The state in a Resource is that it wants them; in a User, which messages were eligible last: a hash of direction,
+    peer and id each, for an id may be as long as its sender likes.
+    """
+
+    implements = (XEP(280, "1.0.1", "Message Carbons"), XEP(297, "1.0", "Stanza Forwarding"))
+    advertises = (NAMESPACE, RULES)
+    advertises_for_accounts = (NAMESPACE, RULES)
+    # What these refuse or change is not, or not so, on its way.
+    after = ("blocking", "offline", "stanza_ids")
+
+    # -- who wants them
+
+    def enable(self, user: User, resource: Resource) -> None:
+        """From now on the resource is given copies."""
+        resource.state[self.name] = True
+
+    @asks("set", ENABLE, of=User)
+    def on_enable(self, user: User, iq: Stanza) -> Stanza:
+        """§4. Again is no error (§10.1)."""
+        self.enable(user, _asker(user, iq))
+        return iq.result()
+
+    @asks("set", DISABLE, of=User)
+    def on_disable(self, user: User, iq: Stanza) -> Stanza:
+        """§5. Again is no error (§10.1)."""
+        _asker(user, iq).state.pop(self.name, None)
+        return iq.result()
+
+    # -- what they get
+
+    @outbound
+    def copy_sent(self, user: User, stanza: Stanza) -> Stanza:
+        """§8. What the user sends to the account itself is copied when it comes in: nobody needs it twice."""
+        if stanza.kind == "message" and stanza.to is not None and stanza.to.bare != user.jid:
+            self._copy(user, "sent", stanza, ())
+        return stanza
+
+    @delivered
+    def copy_received(self, user: User, message: Stanza, takers: Collection[Resource]) -> bool:
+        """§7: to those who do not receive it by the rules of RFC 6121 §8.5, whatever their priority."""
+        return self._copy(user, "received", message, takers)
+
+    def _copy(self, user: User, direction: Direction, message: Stanza, takers: Collection[Resource]) -> bool:
+        """Whether there was anybody to copy it to. Its sender has it already."""
+        wanting = [resource for resource in user.resources.values() if self.name in resource.state]
+        if not wanting:
+            return False
+        others = [resource for resource in wanting if resource not in takers and not _is_from(message, user, resource)]
+        alone = len(user.resources) == 1 and not others
+        if alone or not self._is_eligible(user, direction, message) or not others:
+            return False
+        inside = f'<{direction} xmlns="{NAMESPACE}">'.encode() + forwarded(message) + f"</{direction}>".encode()
+        copy = Stanza("message", type=message.type, from_=user.jid, body=inside)
+        for resource in others:
+            user.deliver(resource, copy.addressed(user.full_jid(resource)))
+        return True
+
+    def _is_eligible(self, user: User, direction: Direction, message: Stanza) -> bool:
+        """§6.1. An error is if it answers what was, which its id tells: it need not repeat anything (§10.3)."""
+        peer = message.to if direction == "sent" else message.from_
+        recent: deque[int] = user.state.setdefault(self.name, deque(maxlen=RECENT))
+        if message.type == "error":
+            answered = "received" if direction == "sent" else "sent"
+            return hash((answered, peer, message.id)) in recent
+        if not eligible(message, direction):
+            return False
+        if message.id is not None:
+            recent.append(hash((direction, peer, message.id)))
+        return True
+
+
+def eligible(message: Stanza, direction: Direction) -> bool:
+    """Whether a message that is no error may be copied (§6.1; §9 and XEP-0334 §4.3 for the sender's wish)."""
+    if message.find(PRIVATE) is not None or hinted(message, "no-copy"):
+        return False
+    found = signs(message)
+    if direction == "received" and Sign.ROOM in found and Sign.INVITATION not in found and _is_occupants(message.from_):
+        return False  # the room sends it to each client that is there
+    return message.type == "chat" or bool(found & COPIED.get(message.type, COPIED["normal"]))
+
+
+def _is_occupants(jid: JID | None) -> bool:
+    return jid is not None and bool(jid.resource)
+
+
+def _is_from(message: Stanza, user: User, resource: Resource) -> bool:
+    return message.from_ is not None and message.from_.resource == resource.name and message.from_.bare == user.jid
+
+
+def _asker(user: User, iq: Stanza) -> Resource:
+    """The user's own client that asks. Raises StanzaError not-allowed (§4.1, §5.1)."""
+    asker = user.resources.get(iq.from_.resource) if iq.from_ is not None and iq.from_.bare == user.jid else None
+    if asker is None:
+        raise StanzaError("not-allowed", "only a client of this account can have copies of its messages")
+    return asker
