@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Collection
 from typing import Literal
 
-from actors.hooks import XEP, Feature, asks, delivered, outbound
+from actors.hooks import XEP, Feature, asks, bind_inline, delivered, outbound
 from actors.user import Resource, User
 from net.xmpp.errors import StanzaError
 from net.xmpp.forwarding import forwarded
@@ -14,6 +14,7 @@ from net.xmpp.hints import hinted
 from net.xmpp.jid import JID
 from net.xmpp.signs import Sign, signs
 from net.xmpp.stanza import Stanza
+from net.xmpp.xml import Element
 
 NAMESPACE = "urn:xmpp:carbons:2"
 RULES = "urn:xmpp:carbons:rules:0"
@@ -46,14 +47,19 @@ class Carbons(Feature):
 
     # -- who wants them
 
-    def enable(self, user: User, resource: Resource) -> None:
+    def enable(self, resource: Resource) -> None:
         """From now on the resource is given copies."""
         resource.state[self.name] = True
+
+    @bind_inline(NAMESPACE, ENABLE, of=User)
+    def begin_enabled(self, _user: User, resource: Resource, _asked: Element) -> None:
+        """XEP-0386 §4: from the beginning."""
+        self.enable(resource)
 
     @asks("set", ENABLE, of=User)
     def on_enable(self, user: User, iq: Stanza) -> Stanza:
         """§4. Again is no error (§10.1)."""
-        self.enable(user, _asker(user, iq))
+        self.enable(_asker(user, iq))
         return iq.result()
 
     @asks("set", DISABLE, of=User)

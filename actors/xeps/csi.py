@@ -7,7 +7,7 @@ from typing import Annotated
 
 import msgspec
 
-from actors.hooks import XEP, Feature, nonza, offered
+from actors.hooks import XEP, Feature, bind_inline, nonza, offered
 from actors.mailbox import Deliver
 from actors.session import Session
 from net.xmpp.errors import StreamError
@@ -55,6 +55,11 @@ class CSI(Feature):
         _require_resource(session)
         if session.gate is None:
             session.put_gate(Waiting(self.options))
+
+    @bind_inline(NAMESPACE, f"{{{NAMESPACE}}}inactive", of=Session)
+    def begin_inactive(self, session: Session, _resource: str, asked: Element) -> None:
+        """XEP-0386 §4: nobody looks at the client from the beginning."""
+        self.inactive(session, asked)
 
     @nonza(f"{{{NAMESPACE}}}active")
     def active(self, session: Session, _: Element) -> None:

@@ -79,7 +79,7 @@ def on_the_wire(*stanzas: Stanza) -> str:
 
 def test_it_is_offered_after_the_login_and_not_before() -> None:
     client = World("juliet").wire().opens()
-    assert CSI not in client.raw
+    assert f'<csi xmlns="{CSI}"/>' not in client.raw
     client.logs_in("juliet")
     assert f'<csi xmlns="{CSI}"/>' in client.raw
 
