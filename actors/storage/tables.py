@@ -2,7 +2,23 @@
 
 from typing import Any
 
-from sqlalchemy import Column, Float, ForeignKey, Index, Insert, Integer, LargeBinary, MetaData, Table, Text
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    ColumnElement,
+    Float,
+    ForeignKey,
+    Index,
+    Insert,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Table,
+    Text,
+    literal_column,
+    true,
+)
 from sqlalchemy.dialects import postgresql
 
 metadata = MetaData()
@@ -48,9 +64,24 @@ entry = Table(
     Column("at", Float, nullable=False),
     Column("peer", Text, nullable=False),
     Column("doc", Text, nullable=False),
+    Column("part", Text, nullable=False),
+    Column("waiting", Boolean, nullable=False),
+    # How many entries the owner has had until now, this one included, and how many bytes of documents: the difference
+    # of two of them says what lies between, however much that is.
+    Column("number", BigInteger, nullable=False),
+    Column("total", BigInteger, nullable=False),
 )
-Index("entry_by_peer", entry.c.store, entry.c.owner, entry.c.peer, entry.c.id)
-Index("entry_by_time", entry.c.store, entry.c.at)
+HAS_PART = entry.c.part != literal_column("''")  # no parameter: the database has to see what an index is for
+WAITS = entry.c.waiting.is_(true())
+
+
+def _index(name: str, *columns: str, where: ColumnElement[bool] | None = None) -> None:
+    Index(name, *(entry.c[column] for column in columns), sqlite_where=where, postgresql_where=where)
+
+
+_index("entry_by_peer", "store", "owner", "peer", "id")
+_index("entry_by_part", "store", "owner", "peer", "part", "id", where=HAS_PART)
+_index("entry_waiting", "store", "owner", "id", where=WAITS)
 
 blob = Table(
     "blob",

@@ -170,7 +170,7 @@ from actors.storage import Archive, Entry, open_storage
 storage = open_storage(sys.argv[1])
 archive = storage.store("archive", Archive)
 gevent.joinall([gevent.spawn(archive.append, "a", Entry(1.0, "", n)) for n in range(2000)], raise_error=True)
-assert archive.count("a") == 2000
+assert len(archive.page("a", limit=9_999)) == 2000
 storage.close()
 """
 

@@ -90,7 +90,7 @@ from actors.storage import Archive, Entry, open_storage
 storage = open_storage(f"sqlite:///{sys.argv[1]}")
 archive = storage.store("archive", Archive)
 gevent.joinall([gevent.spawn(archive.append, "a", Entry(1.0, "", n)) for n in range(2000)], raise_error=True)
-assert archive.count("a") == 2000
+assert len(archive.page("a", limit=9_999)) == 2000
 storage.close()
 """
 
@@ -154,7 +154,7 @@ def test_a_damaged_file_is_a_storage_error(sqlite: Storage, path: Path) -> None:
     archive = sqlite.store("archive", Archive)
     for number in range(200):
         archive.append(ALICE, Entry(number, "", "x" * 1000), wait=False)
-    assert archive.count(ALICE) == 200
+    assert len(archive.page(ALICE, limit=9_999)) == 200
     sqlite.close()
     size = path.stat().st_size
     with path.open("r+b") as file:
