@@ -136,6 +136,13 @@ def inbound(handler: Callable[[Any, User, Stanza], Stanza | None]) -> Callable[[
     return _marked(handler, "inbound")
 
 
+def accepted(handler: Callable[[Any, User, Stanza, bool], Stanza]) -> Callable[[Any, User, Stanza, bool], Stanza]:
+    """A message for the user is about to be given to some of the user's clients or, `waiting`, to be kept for the next
+    one that comes. Return it, or another in its place. One that a client could not be given any more comes here again.
+    """
+    return _marked(handler, "accepted")
+
+
 def undeliverable(handler: Callable[[Any, User, Stanza], bool]) -> Callable[[Any, User, Stanza], bool]:
     """A message that no resource can take now (RFC 6121 §8.5.2.2). Return True to have taken charge of it."""
     return _marked(handler, "undeliverable")
@@ -214,6 +221,7 @@ def commands(handler: Callable[[Any], Iterable[Command]]) -> Callable[[Any], Ite
 MOMENTS = (
     "outbound",
     "inbound",
+    "accepted",
     "undeliverable",
     "receptive",
     "unavailable",
@@ -235,6 +243,7 @@ class Hooks:
 
     outbound: tuple[Callable[[User, Stanza], Stanza | None], ...]
     inbound: tuple[Callable[[User, Stanza], Stanza | None], ...]
+    accepted: tuple[Callable[[User, Stanza, bool], Stanza], ...]
     undeliverable: tuple[Callable[[User, Stanza], bool], ...]
     receptive: tuple[Callable[[User, Resource], None], ...]
     unavailable: tuple[Callable[[User, Stanza], None], ...]

@@ -264,9 +264,16 @@ class User(Actor):
         if stanza.type == "probe" and stanza.from_ is not None:
             self.route(Stanza("presence", type="unsubscribed", from_=self.jid, to=stanza.from_.bare))
 
+    def accept(self, message: Stanza, *, waiting: bool = False) -> Stanza:
+        """What a message becomes that some of the clients are going to be given; `waiting`: the next one that comes."""
+        for handler in self.domain.hooks.accepted:
+            message = handler(self, message, waiting)
+        return message
+
     def _take_message(self, stanza: Stanza) -> None:
         takers = recipients(stanza, self.resources)
         if isinstance(takers, list):
+            stanza = self.accept(stanza)
             for resource in takers:
                 self.deliver(resource, stanza, shared=len(takers) > 1)
         elif takers is Fate.KEEP:

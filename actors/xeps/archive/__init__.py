@@ -1,0 +1,147 @@
+"""XEP-0313: Message Archive Management. What a user has written and been written is kept, and can be asked for.
+
+`worth.py` says what is kept, `query.py` what of it somebody wants to see.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import msgspec
+
+from actors.hooks import XEP, Feature, accepted, asks, outbound
+from actors.host import Domain
+from actors.storage import Archive as Store
+from actors.storage import Entry
+from actors.user import Resource, User
+from actors.xeps.archive.query import FORM, NAMESPACE, Found, Query
+from actors.xeps.archive.worth import worth_keeping
+from actors.xeps.stanza_ids import assigned, stanza_id
+from net.xmpp.errors import StanzaError
+from net.xmpp.jid import JID
+from net.xmpp.paging import RSM, page
+from net.xmpp.stamps import stamp
+from net.xmpp.stanza import Stanza
+from net.xmpp.xml import CLIENT, Element, element, escape
+
+QUERY = f"{{{NAMESPACE}}}query"
+METADATA = f"{{{NAMESPACE}}}metadata"
+
+
+class ArchiveOptions(msgspec.Struct, frozen=True, kw_only=True):
+    """`page`: how many messages one query gets at most."""
+
+    page: Annotated[int, msgspec.Meta(ge=1, le=10_000)] = 100
+
+
+class Archive(Feature):
+    """Keeps the messages of each user, and shows them to the user's clients.
+
+    A message is stored before it goes anywhere, by its sender's User and by its recipient's: whoever has been given it
+    can be sure that it is there. What the recipient's clients get bears the id under which it is kept.
+    """
+
+    implements = (
+        XEP(313, "1.1.3", "Message Archive Management"),
+        XEP(59, "1.0", "Result Set Management"),
+        XEP(297, "1.0", "Stanza Forwarding"),
+    )
+    advertises_for_accounts = (NAMESPACE, f"{NAMESPACE}#extended", f"{NAMESPACE}#groupchat-field", RSM)
+    after = ("blocking", "offline", "stanza_ids")
+    requires = ("stanza_ids",)
+    Options = ArchiveOptions
+
+    def __init__(self, domain: Domain, options: Any) -> None:
+        super().__init__(domain, options)
+        self._kept = domain.storage.store("archive", Store)
+        self._now = 0.0
+        # Several pages fit into an outbox: nobody is cut off for having asked for two.
+        self._room = domain.config.limits.outbox // 8
+
+    # -- what passes
+
+    @outbound
+    def keep_own(self, user: User, stanza: Stanza) -> Stanza:
+        """What the user says to others. What they say to themselves is kept once, as it comes in (§6.1.1)."""
+        if stanza.kind == "message" and stanza.to is not None and stanza.to.bare != user.jid:
+            self._keep(user, stanza, stanza.to)
+        return stanza
+
+    @accepted
+    def keep(self, user: User, message: Stanza, waiting: bool) -> Stanza:
+        """What the user is told: from now on it bears its id (§3.4)."""
+        known = assigned(message, user.jid)
+        if known is not None:  # a Session that had ended has handed it back
+            if waiting:
+                self._kept.wait(user.jid, [known], True)
+            return message
+        assert message.from_ is not None
+        id = self._keep(user, message, message.from_, waiting=waiting)
+        return message if id is None else message.with_content(stanza_id(user.jid, id))
+
+    def _keep(self, user: User, message: Stanza, peer: JID, *, waiting: bool = False) -> str | None:
+        """Stores a message; its id, None where it is not to be kept. An anonymous user could ask for it nevermore."""
+        if not worth_keeping(message) or user.jid in self.domain.accounts.guests:
+            return None
+        # What follows a message has a later id than it, whatever becomes of the clock.
+        self._now = max(self._now, self.domain.clock.now())
+        entry = Entry(self._now, peer.bare, message.wire.decode(), peer.resource, waiting)
+        id: str = self._kept.append(user.jid, entry)
+        return id
+
+    # -- queries
+
+    @asks("get", QUERY, of=User, own=True)
+    def form(self, user: User, iq: Stanza) -> Stanza:
+        """§4.1.5: what can be asked for."""
+        return iq.result(element(QUERY, None, FORM.xml()))
+
+    @asks("set", QUERY, of=User, own=True)
+    def query(self, user: User, iq: Stanza) -> Stanza:
+        """§4: the messages of a page, and then that it ends there.
+
+        Those that have waited for a resource to come wait no more: this one has them (§6.1.1).
+        """
+        assert iq.payload is not None and iq.from_ is not None
+        asker = user.resources.get(iq.from_.resource)
+        if asker is None:
+            raise StanzaError("forbidden", "only a connected resource can be given messages")
+        query = Query.read(iq.payload, self.options.page)
+        found, complete = query.find(self._kept, user.jid, self._room)
+        self._show(user, asker, found[::-1] if query.flipped else found, iq.payload.get("queryid"))
+        self._kept.wait(user.jid, [id for id, entry in found if entry.waiting], False)
+        return iq.result(self._fin(user, query, found, complete))
+
+    def _show(self, user: User, asker: Resource, found: Found, queryid: str | None) -> None:
+        """§4.2: each message in one of its own. All of it is text already."""
+        named = f' queryid="{escape(queryid)}"' if queryid is not None else ""
+        to = user.full_jid(asker)
+        for id, entry in found:
+            whole = f'<message xmlns="{CLIENT}"{entry.doc.removeprefix("<message")}'
+            body = (
+                f'<result xmlns="{NAMESPACE}"{named} id="{id}"><forwarded xmlns="urn:xmpp:forward:0">'
+                f'<delay xmlns="urn:xmpp:delay" stamp="{stamp(entry.when)}"/>{whole}</forwarded></result>'
+            )
+            user.deliver(asker, Stanza("message", to=to, from_=user.jid, body=body.encode()))
+
+    def _fin(self, user: User, query: Query, found: Found, complete: bool) -> Element:
+        """§4.3.2. How many there are is told where all of them are asked for: it costs nothing to know."""
+        count = None
+        if not query.narrowed:
+            extent = self._kept.extent(user.jid)
+            count = extent.entries if extent is not None else 0
+        first, last = (found[0][0], found[-1][0]) if found else (None, None)
+        fin = element(f"{{{NAMESPACE}}}fin", None, page(first, last, count))
+        if complete:
+            fin.set("complete", "true")
+        return fin
+
+    @asks("get", METADATA, of=User, own=True)
+    def metadata(self, user: User, iq: Stanza) -> Stanza:
+        """§5: where the archive begins and ends."""
+        extent = self._kept.extent(user.jid)
+        told = element(METADATA)
+        if extent is not None:
+            for tag, id, when in (("start", extent.first, extent.since), ("end", extent.last, extent.until)):
+                told.append(element(f"{{{NAMESPACE}}}{tag}", None, id=id, timestamp=stamp(when)))
+        return iq.result(told)
