@@ -213,6 +213,13 @@ def offered(handler: Callable[[Any], Offer]) -> Callable[[Any], Offer]:
     return _marked(handler, "offered")
 
 
+def serving(handler: Callable[[Any], None]) -> Callable[[Any], None]:
+    """The server has begun to serve the domain, or goes by another configuration from now on: what a feature does by
+    itself begins. It ends when the feature is not among `domain.hooks.features` any more.
+    """
+    return _marked(handler, "serving")
+
+
 def commands(handler: Callable[[Any], Iterable[Command]]) -> Callable[[Any], Iterable[Command]]:
     """The first ad-hoc command is asked for: those of this feature, of the domain's."""
     return _marked(handler, "commands")
@@ -227,6 +234,7 @@ MOMENTS = (
     "unavailable",
     "unbound",
     "shuns",
+    "serving",
     "commands",
     "describes",
     "describes_account",
@@ -249,6 +257,7 @@ class Hooks:
     unavailable: tuple[Callable[[User, Stanza], None], ...]
     unbound: tuple[Callable[[User, Resource], None], ...]
     shuns: tuple[Callable[[User, JID], bool], ...]
+    serving: tuple[Callable[[], None], ...]
     commands: tuple[Callable[[], Iterable[Command]], ...]
     describes: tuple[Callable[[], Iterable[Element]], ...]
     describes_account: tuple[Callable[[User], Iterable[Element]], ...]

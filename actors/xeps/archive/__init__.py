@@ -1,6 +1,6 @@
 """XEP-0313: Message Archive Management. What a user has written and been written is kept, and can be asked for.
 
-`worth.py` says what is kept, `query.py` what of it somebody wants to see.
+`worth.py` says what is kept, `retention.py` for how long, `query.py` what of it somebody wants to see.
 """
 
 from __future__ import annotations
@@ -9,12 +9,13 @@ from typing import Annotated, Any
 
 import msgspec
 
-from actors.hooks import XEP, Feature, accepted, asks, outbound
+from actors.hooks import XEP, Feature, accepted, asks, outbound, serving
 from actors.host import Domain
 from actors.storage import Archive as Store
 from actors.storage import Entry
 from actors.user import Resource, User
 from actors.xeps.archive.query import FORM, NAMESPACE, Found, Query
+from actors.xeps.archive.retention import Retention, Sweep
 from actors.xeps.archive.worth import worth_keeping
 from actors.xeps.stanza_ids import assigned, stanza_id
 from net.xmpp.errors import StanzaError
@@ -57,6 +58,15 @@ class Archive(Feature):
         self._now = 0.0
         # Several pages fit into an outbox: nobody is cut off for having asked for two.
         self._room = domain.config.limits.outbox // 8
+
+    @serving
+    def expire(self) -> None:
+        """§3.2: from now on archives keep to their limits."""
+        Sweep(self.domain, Retention(self.domain), self._serves).begin()
+
+    def _serves(self) -> bool:
+        domain = self.domain
+        return domain.router.domain(domain.name) is domain and self in domain.hooks.features
 
     # -- what passes
 
