@@ -21,7 +21,7 @@ from sqlalchemy import (
     update,
 )
 
-from actors.storage.tables import HAS_PART, WAITS, blob, entry, item, record, store, upsert
+from actors.storage.tables import WAITS, blob, entry, item, record, store, upsert
 
 
 def _row(table: Table, *names: str) -> list[Any]:
@@ -136,7 +136,7 @@ def page(*, backwards: bool, by_peer: bool, by_part: bool, by_id: bool, waiting:
     if by_peer:
         found = found.where(*_row(entry, "peer"))
     if by_part:
-        found = found.where(*_row(entry, "part"), HAS_PART)
+        found = found.where(*_row(entry, "part"))
     if waiting:
         found = found.where(WAITS)
     if by_id:

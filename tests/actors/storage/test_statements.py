@@ -65,7 +65,7 @@ def test_what_is_asked_often_is_found_by_an_index_and_not_sorted(connection: Con
     [
         ((), "sqlite_autoindex_entry_1 (store=? AND owner=? AND id>? AND id<?)"),
         (("by_peer",), "entry_by_peer (store=? AND owner=? AND peer=? AND id>? AND id<?)"),
-        (("by_peer", "by_part"), "entry_by_part (store=? AND owner=? AND peer=? AND part=? AND id>? AND id<?)"),
+        (("by_peer", "by_part"), "entry_by_peer (store=? AND owner=? AND peer=? AND id>? AND id<?)"),
         (("waiting",), "entry_waiting (store=? AND owner=? AND id>? AND id<?)"),
     ],
 )

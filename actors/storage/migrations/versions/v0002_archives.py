@@ -28,12 +28,7 @@ def upgrade() -> None:
     sqlite = op.get_bind().dialect.name == "sqlite"
     # SQLite has octet_length since 3.43.
     op.execute(COUNTED.replace("octet_length(doc)", "length(CAST(doc AS BLOB))") if sqlite else COUNTED)
-    part, waiting = sa.column("part") != sa.literal_column("''"), sa.column("waiting", sa.Boolean).is_(sa.true())
-    op.create_index(
-        "entry_by_part",
-        "entry",
-        ["store", "owner", "peer", "part", "id"],
-        sqlite_where=part,
-        postgresql_where=part,
-    )
+    op.drop_index("entry_by_peer", "entry")
+    op.create_index("entry_by_peer", "entry", ["store", "owner", "peer", "id", "part"])
+    waiting = sa.column("waiting", sa.Boolean).is_(sa.true())
     op.create_index("entry_waiting", "entry", ["store", "owner", "id"], sqlite_where=waiting, postgresql_where=waiting)
