@@ -12,8 +12,9 @@ import msgspec
 from actors.hooks import XEP, Feature, accepted, asks, outbound, serving
 from actors.host import Domain
 from actors.storage import Archive as Store
-from actors.storage import Entry
+from actors.storage import Entry, Record
 from actors.user import Resource, User
+from actors.xeps.archive.preferences import PREFS, Preferences
 from actors.xeps.archive.query import FORM, NAMESPACE, Found, Query
 from actors.xeps.archive.retention import Retention, Sweep
 from actors.xeps.archive.worth import worth_keeping
@@ -30,9 +31,10 @@ METADATA = f"{{{NAMESPACE}}}metadata"
 
 
 class ArchiveOptions(msgspec.Struct, frozen=True, kw_only=True):
-    """`page`: how many messages one query gets at most."""
+    """`page`: how many messages one query gets at most. `addresses`: how many there may be in a user's preferences."""
 
     page: Annotated[int, msgspec.Meta(ge=1, le=10_000)] = 100
+    addresses: Annotated[int, msgspec.Meta(ge=0, le=100_000)] = 1000
 
 
 class Archive(Feature):
@@ -40,10 +42,13 @@ class Archive(Feature):
 
     A message is stored before it goes anywhere, by its sender's User and by its recipient's: whoever has been given it
     can be sure that it is there. What the recipient's clients get bears the id under which it is kept.
+
+    The state in a User is the user's preferences, once they are known; None: as the domain has it.
     """
 
     implements = (
         XEP(313, "1.1.3", "Message Archive Management"),
+        XEP(441, "0.2.0", "Message Archive Management Preferences"),
         XEP(59, "1.0", "Result Set Management"),
         XEP(297, "1.0", "Stanza Forwarding"),
     )
@@ -55,7 +60,9 @@ class Archive(Feature):
     def __init__(self, domain: Domain, options: Any) -> None:
         super().__init__(domain, options)
         self._kept = domain.storage.store("archive", Store)
+        self._preferences: Record[Preferences] = domain.storage.store("archive-preferences", Record, of=Preferences)
         self._now = 0.0
+        self._default = Preferences(domain.options.archive)
         # Several pages fit into an outbox: nobody is cut off for having asked for two.
         self._room = domain.config.limits.outbox // 8
 
@@ -93,11 +100,35 @@ class Archive(Feature):
         """Stores a message; its id, None where it is not to be kept. An anonymous user could ask for it nevermore."""
         if not worth_keeping(message) or user.jid in self.domain.accounts.guests:
             return None
+        if not self._preferred(user).keep(user, peer):
+            return None
         # What follows a message has a later id than it, whatever becomes of the clock.
         self._now = max(self._now, self.domain.clock.now())
         entry = Entry(self._now, peer.bare, message.wire.decode(), peer.resource, waiting)
         id: str = self._kept.append(user.jid, entry)
         return id
+
+    # -- preferences (XEP-0441)
+
+    @asks("get", PREFS, of=User, own=True)
+    def preferences(self, user: User, iq: Stanza) -> Stanza:
+        """§2.1, examples 1 and 2."""
+        return iq.result(self._preferred(user).xml())
+
+    @asks("set", PREFS, of=User, own=True)
+    def prefer(self, user: User, iq: Stanza) -> Stanza:
+        """§2.1, examples 4 and 5. They hold for messages from now on."""
+        assert iq.payload is not None
+        preferences = Preferences.read(iq.payload, self.options.addresses)
+        self._preferences.put(user.jid, preferences)
+        user.state[self.name] = preferences
+        return iq.result(preferences.xml())
+
+    def _preferred(self, user: User) -> Preferences:
+        if self.name not in user.state:
+            user.state[self.name] = self._preferences.get(user.jid)
+        own: Preferences | None = user.state[self.name]
+        return self._default if own is None else own
 
     # -- queries
 
