@@ -1,10 +1,12 @@
 """XEP-0313: Message Archive Management. What a user has written and been written is kept, and can be asked for.
 
-`worth.py` says what is kept, `retention.py` for how long, `query.py` what of it somebody wants to see.
+`worth.py` says what is kept, `preferences.py` of whom, `retention.py` for how long; `query.py` what of it somebody
+wants to see, and `retraction.py` what nobody shall see any more.
 """
 
 from __future__ import annotations
 
+import logging
 from typing import Annotated, Any
 
 import msgspec
@@ -12,13 +14,16 @@ import msgspec
 from actors.hooks import XEP, Feature, accepted, asks, outbound, serving
 from actors.host import Domain
 from actors.storage import Archive as Store
-from actors.storage import Entry, Record
+from actors.storage import Entry, Record, StorageError
 from actors.user import Resource, User
 from actors.xeps.archive.preferences import PREFS, Preferences
 from actors.xeps.archive.query import FORM, NAMESPACE, Found, Query
 from actors.xeps.archive.retention import Retention, Sweep
+from actors.xeps.archive.retraction import NAMESPACE as RETRACTION
+from actors.xeps.archive.retraction import bury, retracted_by
 from actors.xeps.archive.worth import worth_keeping
 from actors.xeps.stanza_ids import assigned, stanza_id
+from net.limits import Rate, Throttle
 from net.xmpp.errors import StanzaError
 from net.xmpp.jid import JID
 from net.xmpp.paging import RSM, page
@@ -26,8 +31,13 @@ from net.xmpp.stamps import stamp
 from net.xmpp.stanza import Stanza
 from net.xmpp.xml import CLIENT, Element, element, escape
 
+log = logging.getLogger(__name__)
+
 QUERY = f"{{{NAMESPACE}}}query"
 METADATA = f"{{{NAMESPACE}}}metadata"
+
+# What somebody takes back has to be looked for: for each in so many cases an hour, so that nobody has it done for fun.
+RETRACTIONS_PER_HOUR = 300
 
 
 class ArchiveOptions(msgspec.Struct, frozen=True, kw_only=True):
@@ -48,11 +58,20 @@ class Archive(Feature):
 
     implements = (
         XEP(313, "1.1.3", "Message Archive Management"),
+        XEP(424, "0.4.2", "Message Retraction"),
         XEP(441, "0.2.0", "Message Archive Management Preferences"),
         XEP(59, "1.0", "Result Set Management"),
         XEP(297, "1.0", "Stanza Forwarding"),
     )
-    advertises_for_accounts = (NAMESPACE, f"{NAMESPACE}#extended", f"{NAMESPACE}#groupchat-field", RSM)
+    advertises = (RETRACTION,)
+    advertises_for_accounts = (
+        NAMESPACE,
+        f"{NAMESPACE}#extended",
+        f"{NAMESPACE}#groupchat-field",
+        RETRACTION,
+        f"{RETRACTION}#tombstone",
+        RSM,
+    )
     after = ("blocking", "offline", "stanza_ids")
     requires = ("stanza_ids",)
     Options = ArchiveOptions
@@ -61,6 +80,7 @@ class Archive(Feature):
         super().__init__(domain, options)
         self._kept = domain.storage.store("archive", Store)
         self._preferences: Record[Preferences] = domain.storage.store("archive-preferences", Record, of=Preferences)
+        self._retracting = Throttle(Rate(RETRACTIONS_PER_HOUR / 3600, burst=3600))
         self._now = 0.0
         self._default = Preferences(domain.options.archive)
         # Several pages fit into an outbox: nobody is cut off for having asked for two.
@@ -106,7 +126,20 @@ class Archive(Feature):
         self._now = max(self._now, self.domain.clock.now())
         entry = Entry(self._now, peer.bare, message.wire.decode(), peer.resource, waiting)
         id: str = self._kept.append(user.jid, entry)
+        if retracted_by(message) is not None:
+            self._bury(user, peer, message)
         return id
+
+    def _bury(self, user: User, peer: JID, retraction: Stanza) -> None:
+        """XEP-0424 §4. The retraction is kept whatever becomes of this."""
+        assert retraction.from_ is not None
+        if not self._retracting.take((user.jid, retraction.from_.bare), self._now):
+            log.info("%s has taken back too much: no tombstone for %r", retraction.from_.bare, user)
+            return
+        try:
+            bury(self._kept, user.jid, peer, retraction, self._now)
+        except StorageError as error:
+            log.error("%r: there is no tombstone for what was taken back: %s", user, error)
 
     # -- preferences (XEP-0441)
 
