@@ -18,6 +18,8 @@ OF_AN_OWNER = frozenset(
         "delete",
         "extent",
         "get",
+        "index",
+        "indexed",
         "items",
         "page",
         "put",

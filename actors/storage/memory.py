@@ -27,6 +27,7 @@ class _Row(NamedTuple):
     waiting: bool
     number: int
     total: int
+    words: frozenset[str] | None = None
 
 
 class _Shelf:
@@ -164,6 +165,9 @@ class MemoryArchive(Archive):
         there = range(bisect_right(rows, lower, key=_id), bisect_left(rows, upper, key=_id))
         peer, part, ids = wanted.get("peer"), wanted.get("part"), wanted.get("ids")
         waiting, backwards = wanted.get("waiting", False), wanted.get("backwards", False)
+        words = wanted.get("words")
+        if words is not None and not words:
+            return []
         fitting = (
             row
             for row in (rows[place] for place in (reversed(there) if backwards else there))
@@ -171,6 +175,7 @@ class MemoryArchive(Archive):
             and (not part or row.part == part)
             and (ids is None or row.id in ids)
             and (row.waiting or not waiting)
+            and (words is None or (row.words is not None and row.words.issuperset(words)))
         )
         found = [
             (row.id, Entry(row.when, row.peer, self._codec.decode(owner, row.doc), row.part, row.waiting))
@@ -194,7 +199,17 @@ class MemoryArchive(Archive):
 
     def replace(self, owner: str, id: str, doc: Document) -> None:
         text = self._codec.encode(owner, doc)
-        self._change(owner, lambda row: row._replace(doc=text, waiting=False) if row.id == id else row)
+        self._change(owner, lambda row: row._replace(doc=text, waiting=False, words=None) if row.id == id else row)
+
+    def index(self, owner: str, words: Mapping[str, Collection[str]]) -> None:
+        def found(row: _Row) -> _Row:
+            return row._replace(words=frozenset(words[row.id])) if row.words is None and row.id in words else row
+
+        self._change(owner, found)
+
+    def indexed(self, owner: str) -> str | None:
+        rows: list[_Row] = self._shelf.rows.get(owner, [])
+        return max((row.id for row in rows if row.words is not None), default=None)
 
     def delete(self, owner: str, ids: Collection[str]) -> None:
         self._change(owner, lambda row: None if row.id in ids else row)

@@ -67,6 +67,8 @@ class Page(TypedDict, total=False):
     """Only entries with one of these ids."""
     waiting: bool
     """Only entries that wait for somebody."""
+    words: Collection[str] | None
+    """Only entries that have been `index`ed with all of these words; none of them finds nothing."""
     limit: Required[int]
     """The greatest number of entries."""
     backwards: bool
@@ -164,6 +166,18 @@ class Archive:
 
     def replace(self, owner: str, id: str, doc: Document) -> None:
         """Put another document in place of the one of that entry, if there is one, which then waits for nobody."""
+        raise NotImplementedError
+
+    def index(self, owner: str, words: Mapping[str, Collection[str]]) -> None:
+        """Have entries found by words, given by their ids.
+
+        A word is made of letters and digits in lower case, 100 at most. Of entries that have been indexed before, or
+        are not there, nothing changes. What is replaced is found no more.
+        """
+        raise NotImplementedError
+
+    def indexed(self, owner: str) -> str | None:
+        """The last id of the owner's that has been indexed; None while none has."""
         raise NotImplementedError
 
     def delete(self, owner: str, ids: Collection[str]) -> None:

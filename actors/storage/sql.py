@@ -17,6 +17,8 @@ from actors.storage.errors import StorageError
 from actors.storage.shapes import Archive, Blobs, Document, Entry, Extent, Map, Page, Record, Storage
 from actors.storage.stamp import Stamps, span
 from actors.storage.thread import aside
+from actors.storage.words import known
+from actors.storage.words import wanted as matching
 from actors.storage.writer import Job, Step, Writer
 
 OWNERS_AT_A_TIME = 500
@@ -242,6 +244,9 @@ class SqlArchive(Archive):
     def page(self, owner: str, **wanted: Unpack[Page]) -> list[tuple[str, Entry]]:
         lower, upper = span(wanted)
         peer, part, ids = wanted.get("peer"), wanted.get("part"), wanted.get("ids")
+        words = wanted.get("words")
+        if words is not None and not words:
+            return []  # a search for nothing is an error of FTS5's
         backwards = wanted.get("backwards", False)
         statement = statements.page(
             backwards=backwards,
@@ -249,6 +254,7 @@ class SqlArchive(Archive):
             by_part=bool(part),
             by_id=ids is not None,
             waiting=wanted.get("waiting", False),
+            by_word=words is not None,
         )
         asked = self._shelf.row(owner=owner, lower=lower, upper=upper, limit=max(wanted["limit"], 0))
         if peer is not None:
@@ -257,6 +263,8 @@ class SqlArchive(Archive):
             asked["part"] = part
         if ids is not None:
             asked["ids"] = list(ids)
+        if words is not None:
+            asked["words"] = matching(self._shelf.number, owner, words)
         rows = self._shelf.run(owner, Step(statement, asked))
         found = [
             (id, Entry(at, peer, self._codec.decode(owner, doc), part, waiting))
@@ -285,7 +293,19 @@ class SqlArchive(Archive):
 
     def replace(self, owner: str, id: str, doc: Document) -> None:
         row = self._that(owner, id) | {"doc": self._codec.encode(owner, doc)}
-        self._shelf.run(owner, Step(statements.REPLACE, [row]))
+        found = self._shelf.row(owner=owner, id=id)
+        self._shelf.run(owner, Step(statements.REPLACE, [row]), Step(statements.FORGET_WORDS, [found]))
+
+    def index(self, owner: str, words: Mapping[str, Collection[str]]) -> None:
+        if words:
+            rows = [
+                self._that(owner, id) | {"known": known(self._shelf.number, owner, some)} for id, some in words.items()
+            ]
+            self._shelf.run(owner, Step(statements.INDEX, rows))
+
+    def indexed(self, owner: str) -> str | None:
+        last: str | None = self._shelf.run(owner, Step(statements.INDEXED, self._shelf.row(owner=owner)))[0][0]
+        return last
 
     def _that(self, owner: str, id: str) -> dict[str, Any]:
         return {"in_store": self._shelf.number, "of_owner": owner, "key": id}

@@ -21,7 +21,8 @@ from sqlalchemy import (
     update,
 )
 
-from actors.storage.tables import WAITS, blob, entry, item, record, store, upsert
+from actors.storage.tables import WAITS, blob, entry, item, record, sought, store, upsert
+from actors.storage.words import Matches
 
 
 def _row(table: Table, *names: str) -> list[Any]:
@@ -105,6 +106,16 @@ _that = [entry.c.store == bindparam("in_store"), entry.c.owner == bindparam("of_
 WAIT = update(entry).where(*_that).values(waiting=bindparam("waiting"))
 REPLACE = update(entry).where(*_that).values(doc=bindparam("doc"), waiting=False)
 
+INDEX = insert(sought).from_select(
+    ["store", "owner", "id", "words"],
+    select(entry.c.store, entry.c.owner, entry.c.id, bindparam("known", type_=sought.c.words.type)).where(
+        *_that,
+        ~exists().where(sought.c.store == entry.c.store, sought.c.owner == entry.c.owner, sought.c.id == entry.c.id),
+    ),
+)
+INDEXED = select(func.max(sought.c.id)).where(*_row(sought, "store", "owner"))
+FORGET_WORDS = delete(sought).where(*_row(sought, "store", "owner", "id"))
+
 _first = _oldest.limit(bindparam("limit")).subquery()
 _last = NEWEST.subquery()
 _goes = or_(
@@ -125,7 +136,7 @@ FORGET = [_forget(table) for table in (record, item, entry)]
 
 
 @cache
-def page(*, backwards: bool, by_peer: bool, by_part: bool, by_id: bool, waiting: bool) -> Select[Any]:
+def page(*, backwards: bool, by_peer: bool, by_part: bool, by_id: bool, waiting: bool, by_word: bool) -> Select[Any]:
     """Up to `limit` entries with ids between `lower` and `upper`, exclusive; the last of them first if `backwards`."""
     found = (
         select(entry.c.id, entry.c.at, entry.c.peer, entry.c.doc, entry.c.part, entry.c.waiting)
@@ -139,6 +150,10 @@ def page(*, backwards: bool, by_peer: bool, by_part: bool, by_id: bool, waiting:
         found = found.where(*_row(entry, "part"))
     if waiting:
         found = found.where(WAITS)
+    if by_word:
+        found = found.where(
+            entry.c.id.in_(select(sought.c.id).where(*_row(sought, "store", "owner"), Matches()).correlate(None))
+        )
     if by_id:
         found = found.where(entry.c.id.in_(bindparam("ids", expanding=True)))
     return found

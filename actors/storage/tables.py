@@ -8,6 +8,7 @@ from sqlalchemy import (
     Column,
     Float,
     ForeignKey,
+    ForeignKeyConstraint,
     Index,
     Insert,
     Integer,
@@ -15,6 +16,7 @@ from sqlalchemy import (
     MetaData,
     Table,
     Text,
+    UniqueConstraint,
     true,
 )
 from sqlalchemy.dialects import postgresql
@@ -73,6 +75,20 @@ entry = Table(
 Index("entry_by_peer", entry.c.store, entry.c.owner, entry.c.peer, entry.c.id, entry.c.part)
 WAITS = entry.c.waiting.is_(true())
 Index("entry_waiting", entry.c.store, entry.c.owner, entry.c.id, sqlite_where=WAITS, postgresql_where=WAITS)
+
+# What finds entries by words: those of owners who have searched. Beside it SQLite has an FTS5 table of the words,
+# filled by triggers, and PostgreSQL an index of them; the migration makes both.
+sought = Table(
+    "sought",
+    metadata,
+    Column("number", Integer, primary_key=True),
+    Column("store", Integer, nullable=False),
+    Column("owner", Name, nullable=False),
+    Column("id", Name, nullable=False),
+    Column("words", Text, nullable=False),
+    UniqueConstraint("store", "owner", "id"),
+    ForeignKeyConstraint(["store", "owner", "id"], [entry.c.store, entry.c.owner, entry.c.id], ondelete="CASCADE"),
+)
 
 blob = Table(
     "blob",

@@ -1,7 +1,7 @@
 """XEP-0313: Message Archive Management. What a user has written and been written is kept, and can be asked for.
 
 `worth.py` says what is kept, `preferences.py` of whom, `retention.py` for how long; `query.py` what of it somebody
-wants to see, and `retraction.py` what nobody shall see any more.
+wants to see (`search.py` by its words), and `retraction.py` what nobody shall see any more.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 import msgspec
 
-from actors.hooks import XEP, Feature, accepted, asks, outbound, serving
+from actors.hooks import XEP, Aside, Feature, accepted, asks, outbound, serving
 from actors.host import Domain
 from actors.storage import Archive as Store
 from actors.storage import Entry, Record, StorageError
@@ -21,6 +21,8 @@ from actors.xeps.archive.query import FORM, NAMESPACE, Found, Query
 from actors.xeps.archive.retention import Retention, Sweep
 from actors.xeps.archive.retraction import NAMESPACE as RETRACTION
 from actors.xeps.archive.retraction import bury, retracted_by
+from actors.xeps.archive.search import NAMESPACE as SEARCH
+from actors.xeps.archive.search import catch_up
 from actors.xeps.archive.worth import worth_keeping
 from actors.xeps.stanza_ids import assigned, stanza_id
 from net.limits import Rate, Throttle
@@ -59,6 +61,7 @@ class Archive(Feature):
     implements = (
         XEP(313, "1.1.3", "Message Archive Management"),
         XEP(424, "0.4.2", "Message Retraction"),
+        XEP(431, "0.2.0", "Full Text Search in MAM"),
         XEP(441, "0.2.0", "Message Archive Management Preferences"),
         XEP(59, "1.0", "Result Set Management"),
         XEP(297, "1.0", "Stanza Forwarding"),
@@ -70,6 +73,7 @@ class Archive(Feature):
         f"{NAMESPACE}#groupchat-field",
         RETRACTION,
         f"{RETRACTION}#tombstone",
+        SEARCH,
         RSM,
     )
     after = ("blocking", "offline", "stanza_ids")
@@ -171,7 +175,7 @@ class Archive(Feature):
         return iq.result(element(QUERY, None, FORM.xml()))
 
     @asks("set", QUERY, of=User, own=True)
-    def query(self, user: User, iq: Stanza) -> Stanza:
+    def query(self, user: User, iq: Stanza) -> Stanza | Aside:
         """§4: the messages of a page, and then that it ends there.
 
         Those that have waited for a resource to come wait no more: this one has them (§6.1.1).
@@ -181,6 +185,17 @@ class Archive(Feature):
         if asker is None:
             raise StanzaError("forbidden", "only a connected resource can be given messages")
         query = Query.read(iq.payload, self.options.page)
+        if query.words is None:
+            return self._answer(user, asker, iq, query)
+        return Aside(lambda: self._search(user, asker, iq, query))
+
+    def _search(self, user: User, asker: Resource, iq: Stanza, query: Query) -> Stanza:
+        """XEP-0431."""
+        catch_up(self._kept, user.jid)
+        return self._answer(user, asker, iq, query)
+
+    def _answer(self, user: User, asker: Resource, iq: Stanza, query: Query) -> Stanza:
+        assert iq.payload is not None
         found, complete = query.find(self._kept, user.jid, self._room)
         self._show(user, asker, found[::-1] if query.flipped else found, iq.payload.get("queryid"))
         self._kept.wait(user.jid, [id for id, entry in found if entry.waiting], False)

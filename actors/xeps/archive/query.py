@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple, Self
 
 from actors.storage import Archive, Entry
+from actors.xeps.archive.search import FULLTEXT, words
 from net.xmpp.errors import StanzaError
 from net.xmpp.forms import FIELD, FORM_TYPE, Field, Form, FormRefused, Submission, X
 from net.xmpp.jid import JID
@@ -26,9 +27,13 @@ FORM = Form(
         Field("after-id", label="After the message with the ID"),
         Field("ids", "list-multi", "With one of the IDs", open=True),
         Field("include-groupchat", "boolean", "Also what was said in rooms"),  # which is never there
+        Field(FULLTEXT, label="With all of the words"),
     ),
 )
 FIELDS = frozenset((FORM_TYPE, *(field.var for field in FORM.fields)))
+
+# Words that one search may have.
+MOST_SEARCHED = 20
 
 Found = list[tuple[str, Entry]]
 
@@ -44,13 +49,15 @@ class Query(NamedTuple):
     before: str | None = None
     after: str | None = None
     ids: tuple[str, ...] = ()
+    words: tuple[str, ...] | None = None
 
     @classmethod
     def read(cls, query: Element, most: int) -> Self:
         """What a <query/> asks for, of `most` messages at most.
 
         Raises StanzaError: bad-request for a field that does not fit, feature-not-implemented for an unknown one
-        (§4.1.5), policy-violation for more ids than a page can hold, item-not-found for a node (XEP-0442).
+        (§4.1.5), policy-violation for more ids than a page can hold or more words than are looked for, item-not-found
+        for a node (XEP-0442).
         """
         if query.get("node") is not None:
             raise StanzaError("item-not-found", "this archive has no nodes")
@@ -58,6 +65,9 @@ class Query(NamedTuple):
         ids = tuple(dict.fromkeys(entered.texts("ids")))
         if len(ids) > most:
             raise StanzaError("policy-violation", f"{most} ids at most")
+        searched = words(entered.text(FULLTEXT)) if entered.text(FULLTEXT) else None
+        if searched is not None and len(searched) > MOST_SEARCHED:
+            raise StanzaError("policy-violation", f"{MOST_SEARCHED} words at most")
         return cls(
             Paging.read(query, most),
             query.find(f"{{{NAMESPACE}}}flip-page") is not None,
@@ -67,6 +77,7 @@ class Query(NamedTuple):
             entered.text("before-id") or None,
             entered.text("after-id") or None,
             ids,
+            None if searched is None else tuple(searched),
         )
 
     @property
@@ -92,6 +103,7 @@ class Query(NamedTuple):
             peer=self.peer.bare if self.peer is not None else None,
             part=self.peer.resource if self.peer is not None else None,
             ids=self.ids or None,
+            words=self.words,
             limit=self.paging.max + 1,
             backwards=self.paging.backwards,
         )

@@ -370,6 +370,40 @@ def test_who_does_not_wait_still_reads_what_was_appended(storage: Storage) -> No
     assert [id for id, _ in archive.page(ALICE, limit=9)] == ids
 
 
+def test_entries_are_found_by_all_of_the_words_that_they_are_indexed_with(storage: Storage) -> None:
+    archive = storage.store("archive", Archive)
+    ids = [archive.append(ALICE, entry(when)) for when in range(4)]
+    other = archive.append(BOB, entry(9))
+    assert archive.indexed(ALICE) is None
+    archive.index(
+        ALICE, {ids[0]: ["hello", "wörld"], ids[1]: ["hello"], ids[2]: [], other: ["hello"], "none": ["hello"]}
+    )
+    archive.index(BOB, {other: ["hello", "wörld"]})
+    archive.index(BOB, {})
+    assert archive.indexed(ALICE) == ids[2]
+    assert times(archive.page(ALICE, words=["hello"], limit=9)) == [0, 1]
+    assert times(archive.page(ALICE, words=["wörld", "hello"], limit=9)) == [0]
+    assert times(archive.page(ALICE, words=["hello"], limit=1, backwards=True)) == [1]
+    assert times(archive.page(ALICE, words=["hello"], after=ids[0], peer=BOB, limit=9)) == [1]
+    for nothing in (["hell"], ["world"], ["hello", "missing"], [], ["é" * 100], ["or"], ["not"]):
+        assert archive.page(ALICE, words=nothing, limit=9) == []
+
+
+def test_what_has_been_replaced_or_has_gone_is_found_no_more(storage: Storage) -> None:
+    archive = storage.store("archive", Archive)
+    ids = [archive.append(ALICE, entry(when)) for when in range(4)]
+    archive.index(ALICE, {id: ["hello"] for id in ids})
+    archive.index(ALICE, {ids[3]: ["another"]})
+    archive.replace(ALICE, ids[3], "gone")
+    archive.delete(ALICE, [ids[2]])
+    archive.trim(ALICE, before=1, limit=9)
+    assert times(archive.page(ALICE, words=["hello"], limit=9)) == [1]
+    assert archive.page(ALICE, words=["another"], limit=9) == []
+    storage.forget(ALICE)
+    assert archive.indexed(ALICE) is None
+    assert storage.check() == []
+
+
 # Blobs
 
 

@@ -20,6 +20,8 @@ from actors.storage import Archive, Entry, Map, Record, Storage, StorageError, o
 from actors.storage import sqlite as sqlite_module
 from actors.storage.tables import metadata
 
+# What finds words is beyond what metadata can say.
+NOT_WORDS = {"include_name": lambda name, *_: not (name or "").startswith(("sought_words", "sought_by_words"))}
 ALICE = "alice@example.org"
 ROOT = Path(__file__).parents[3]
 
@@ -190,7 +192,7 @@ def test_the_migrations_lead_to_the_tables_as_declared(sqlite: Storage, path: Pa
     sqlite.close()
     engine = create_engine(f"sqlite:///{path}", poolclass=NullPool)
     with engine.connect() as connection:
-        assert compare_metadata(MigrationContext.configure(connection), metadata) == []
+        assert compare_metadata(MigrationContext.configure(connection, opts=NOT_WORDS), metadata) == []
 
 
 @pytest.mark.parametrize(

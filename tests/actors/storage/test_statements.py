@@ -12,7 +12,7 @@ from actors.storage import sqlite, statements
 
 def page(*narrowed: str, backwards: bool) -> Executable:
     """The statement for a page, narrowed in these ways."""
-    ways = dict.fromkeys(("by_peer", "by_part", "by_id", "waiting"), False) | dict.fromkeys(narrowed, True)
+    ways = dict.fromkeys(("by_peer", "by_part", "by_id", "by_word", "waiting"), False) | dict.fromkeys(narrowed, True)
     return statements.page(backwards=backwards, **ways)
 
 
@@ -73,6 +73,14 @@ def test_a_page_is_read_where_it_begins_however_much_there_is(
     connection: Connection, backwards: bool, narrowed: tuple[str, ...], found: str
 ) -> None:
     assert found in plan(connection, page(*narrowed, backwards=backwards))
+
+
+@pytest.mark.parametrize("backwards", [False, True])
+def test_words_are_looked_up_and_not_looked_for(connection: Connection, backwards: bool) -> None:
+    steps = plan(connection, page("by_word", backwards=backwards))
+    assert "SCAN sought_words VIRTUAL TABLE INDEX 0:M" in steps  # MATCH
+    assert "SCAN entry" not in steps
+    assert "SCAN sought\n" not in f"{steps}\n"
 
 
 def test_how_much_there_is_and_what_has_to_go_is_read_at_the_ends(connection: Connection) -> None:

@@ -1,10 +1,13 @@
-"""Archives: parts of peers, who waits, sizes; the time of an entry is found by its id."""
+"""Archives: parts of peers, who waits, sizes, words; the time of an entry is found by its id."""
 
 import sqlalchemy as sa
 from alembic import op
 
 revision = "0002"
 down_revision = "0001"
+
+# Sorted by code points, as SQLite does anyway and a language does not.
+Name = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
 
 COUNTED = """
     UPDATE entry SET number = counted.number, total = counted.total
@@ -17,6 +20,20 @@ COUNTED = """
     ) AS counted
     WHERE entry.store = counted.store AND entry.owner = counted.owner AND entry.id = counted.id
 """
+
+# FTS5's own way to follow a table (SQLite documentation, FTS5 §4.4.3).
+FTS5 = (
+    """CREATE VIRTUAL TABLE sought_words USING fts5(
+        words, content='sought', content_rowid='number', tokenize='unicode61 remove_diacritics 0'
+    )""",
+    """CREATE TRIGGER sought_found AFTER INSERT ON sought BEGIN
+        INSERT INTO sought_words (rowid, words) VALUES (new.number, new.words);
+    END""",
+    """CREATE TRIGGER sought_gone AFTER DELETE ON sought BEGIN
+        INSERT INTO sought_words (sought_words, rowid, words) VALUES ('delete', old.number, old.words);
+    END""",
+)
+TEXT_SEARCH = ("CREATE INDEX sought_by_words ON sought USING gin (to_tsvector('simple', words))",)
 
 
 def upgrade() -> None:
@@ -32,3 +49,17 @@ def upgrade() -> None:
     op.create_index("entry_by_peer", "entry", ["store", "owner", "peer", "id", "part"])
     waiting = sa.column("waiting", sa.Boolean).is_(sa.true())
     op.create_index("entry_waiting", "entry", ["store", "owner", "id"], sqlite_where=waiting, postgresql_where=waiting)
+    op.create_table(
+        "sought",
+        sa.Column("number", sa.Integer, primary_key=True),
+        sa.Column("store", sa.Integer, nullable=False),
+        sa.Column("owner", Name, nullable=False),
+        sa.Column("id", Name, nullable=False),
+        sa.Column("words", sa.Text, nullable=False),
+        sa.UniqueConstraint("store", "owner", "id"),
+        sa.ForeignKeyConstraint(
+            ["store", "owner", "id"], ["entry.store", "entry.owner", "entry.id"], ondelete="CASCADE"
+        ),
+    )
+    for statement in FTS5 if sqlite else TEXT_SEARCH:
+        op.execute(statement)

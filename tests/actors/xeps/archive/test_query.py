@@ -278,6 +278,7 @@ def test_the_fields_are_told(romeo: Client) -> None:
         "after-id": "text-single",
         "ids": "list-multi",
         "include-groupchat": "boolean",
+        "{urn:xmpp:fulltext:0}fulltext": "text-single",
     }
     assert fields["FORM_TYPE"].findtext(f"{DATA}value") == MAM
     validate = fields["ids"].find("{http://jabber.org/protocol/xdata-validate}validate")
