@@ -10,7 +10,24 @@ from actors.storage import Blobs, Storage, open_storage
 from net.xmpp.jid import JID
 
 # What is called with the owner first.
-OF_AN_OWNER = frozenset(("get", "put", "delete", "items", "change", "append", "append_within", "page", "count"))
+OF_AN_OWNER = frozenset(
+    (
+        "append",
+        "append_within",
+        "change",
+        "delete",
+        "extent",
+        "get",
+        "index",
+        "indexed",
+        "items",
+        "page",
+        "put",
+        "replace",
+        "trim",
+        "wait",
+    )
+)
 
 
 class Guests:

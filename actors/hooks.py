@@ -176,6 +176,13 @@ def delivered(
     return _marked(handler, "delivered")
 
 
+def accepted(handler: Callable[[Any, User, Stanza, bool], Stanza]) -> Callable[[Any, User, Stanza, bool], Stanza]:
+    """A message for the user is about to be given to some of the user's clients or, `waiting`, to be kept for the next
+    one that comes. Return it, or another in its place. One that a client could not be given any more comes here again.
+    """
+    return _marked(handler, "accepted")
+
+
 def undeliverable(handler: Callable[[Any, User, Stanza], bool]) -> Callable[[Any, User, Stanza], bool]:
     """A message that no resource can take now (RFC 6121 §8.5.2.2). Return True to have taken charge of it."""
     return _marked(handler, "undeliverable")
@@ -344,6 +351,13 @@ def bound(handler: Callable[[Any, User, Resource], Element | None]) -> Callable[
     return _marked(handler, "bound")
 
 
+def serving(handler: Callable[[Any], None]) -> Callable[[Any], None]:
+    """The server has begun to serve the domain, or goes by another configuration from now on: what a feature does by
+    itself begins. It ends when the feature is not among `domain.hooks.features` any more.
+    """
+    return _marked(handler, "serving")
+
+
 def commands(handler: Callable[[Any], Iterable[Command]]) -> Callable[[Any], Iterable[Command]]:
     """The first ad-hoc command is asked for: those of this feature, of the domain's."""
     return _marked(handler, "commands")
@@ -353,6 +367,7 @@ MOMENTS = (
     "outbound",
     "inbound",
     "delivered",
+    "accepted",
     "undeliverable",
     "receptive",
     "unavailable",
@@ -362,6 +377,7 @@ MOMENTS = (
     "offered_inline",
     "offered_tasks",
     "tasks",
+    "serving",
     "commands",
     "describes",
     "describes_account",
@@ -381,12 +397,14 @@ class Hooks:
     outbound: tuple[Callable[[User, Stanza], Stanza | None], ...]
     inbound: tuple[Callable[[User, Stanza], Stanza | None], ...]
     delivered: tuple[Callable[[User, Stanza, Collection[Resource]], bool], ...]
+    accepted: tuple[Callable[[User, Stanza, bool], Stanza], ...]
     undeliverable: tuple[Callable[[User, Stanza], bool], ...]
     receptive: tuple[Callable[[User, Resource], None], ...]
     unavailable: tuple[Callable[[User, Stanza], None], ...]
     unbound: tuple[Callable[[User, Resource], None], ...]
     bound: tuple[Callable[[User, Resource], Element | None], ...]
     shuns: tuple[Callable[[User, JID], bool], ...]
+    serving: tuple[Callable[[], None], ...]
     commands: tuple[Callable[[], Iterable[Command]], ...]
     describes: tuple[Callable[[], Iterable[Element]], ...]
     describes_account: tuple[Callable[[User], Iterable[Element]], ...]

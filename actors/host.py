@@ -72,6 +72,11 @@ class Domain:
             if feature_name not in config.xeps.disabled
         )
 
+    def serve(self) -> None:
+        """Has the features begin what they do by themselves. The domain is among those served, and somebody listens."""
+        for begin in self.hooks.serving:
+            begin()
+
     def is_admin(self, jid: JID) -> bool:
         """Whether this is one of those who may administer the domain, with whichever resource."""
         return str(jid.bare) in self.options.admins

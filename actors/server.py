@@ -134,6 +134,8 @@ class Server:
             raise
         for listener in self._listeners.values():
             listener.start()
+        for domain in self.router.domains:
+            domain.serve()
 
     def _open_control(self) -> Control:
         path = self.config.data_dir / CONTROL
@@ -245,6 +247,7 @@ class Server:
         self._terms = _terms(new)
         for domain in self.router.domains:
             domain.configure(new)
+            domain.serve()
         self.identities.replace(*identities)
         self._stop_listening(self._listeners, but=listeners)
         for place in listeners.keys() - self._listeners.keys():

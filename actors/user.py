@@ -289,6 +289,12 @@ class User(Actor):
         if stanza.type == "probe" and stanza.from_ is not None:
             self.route(Stanza("presence", type="unsubscribed", from_=self.jid, to=stanza.from_.bare))
 
+    def accept(self, message: Stanza, *, waiting: bool = False) -> Stanza:
+        """What a message becomes that some of the clients are going to be given; `waiting`: the next one that comes."""
+        for handler in self.domain.hooks.accepted:
+            message = handler(self, message, waiting)
+        return message
+
     def _take_message(self, stanza: Stanza, *, returned: bool = False) -> None:
         hooks = self.domain.hooks
         takers = recipients(stanza, self.resources)
@@ -297,6 +303,8 @@ class User(Actor):
         if takers is Fate.KEEP and not any(handler(self, stanza) for handler in hooks.undeliverable):
             raise StanzaError("service-unavailable")
         named = takers if isinstance(takers, list) else []
+        if named:
+            stanza = self.accept(stanza)
         shared = len(named) > 1
         if not returned:
             for handler in hooks.delivered:

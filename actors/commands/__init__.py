@@ -5,7 +5,19 @@ given a `Server`; one that has not been started will do for those that need none
 hears nobody. All of this happens at the edge of the actors: here, and nowhere within, they are asked and waited for.
 """
 
-from actors.commands import accounts, check, clients, hosts, notices, reports, rosters, server, sessions, storage
+from actors.commands import (
+    accounts,
+    archive,
+    check,
+    clients,
+    hosts,
+    notices,
+    reports,
+    rosters,
+    server,
+    sessions,
+    storage,
+)
 from actors.commands.declaration import COMMANDS, Command, CommandError, Parameter, run
 from actors.commands.parameters import bare_jid
 
@@ -15,6 +27,7 @@ __all__ = [
     "CommandError",
     "Parameter",
     "accounts",
+    "archive",
     "bare_jid",
     "check",
     "clients",

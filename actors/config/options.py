@@ -78,7 +78,8 @@ class HostOptions(Certified, frozen=True, kw_only=True):
 
     `admins`: who may give it commands from a client (XEP-0133). `registration`: whether anybody may make an account
     (XEP-0077). `search`: whether its users can be searched for (XEP-0055). `anonymous`: whether anybody may log in
-    without an account (XEP-0175).
+    without an account (XEP-0175). `archive`: whose messages are kept for users who have not said so themselves
+    (XEP-0441). `archive_...`: how much is kept of each user's (XEP-0313); 0: all.
     """
 
     conflict: Literal["replace", "refuse", "number"] = "replace"
@@ -86,6 +87,10 @@ class HostOptions(Certified, frozen=True, kw_only=True):
     registration: bool = False
     search: bool = False
     anonymous: bool = False
+    archive: Literal["always", "roster", "never"] = "always"
+    archive_days: Annotated[int, Meta(ge=0, le=100_000)] = 0
+    archive_messages: Annotated[int, Meta(ge=0, le=1 << 40)] = 0
+    archive_bytes: Annotated[int, Meta(ge=0, le=1 << 50)] = 0
 
 
 Hosts = dict[str, HostOptions]

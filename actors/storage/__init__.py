@@ -12,7 +12,7 @@ from actors.storage.engine import Engine
 from actors.storage.errors import StorageClosed, StorageError, public, reason
 from actors.storage.memory import MemoryStorage
 from actors.storage.schema import State as SchemaState
-from actors.storage.shapes import Archive, Blobs, Document, Entry, Map, Page, Record, Storage
+from actors.storage.shapes import Archive, Blobs, Document, Entry, Extent, Map, Page, Record, Storage
 from actors.storage.sql import SqlStorage
 from actors.storage.thread import aside
 
@@ -21,6 +21,7 @@ __all__ = [
     "Blobs",
     "Document",
     "Entry",
+    "Extent",
     "Map",
     "Page",
     "Record",

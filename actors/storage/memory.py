@@ -1,7 +1,7 @@
 """Storage in memory, for tests and anonymous hosts. Documents are kept encoded, so nobody shares a live object."""
 
 from bisect import bisect_left, bisect_right, insort
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from itertools import islice
 from operator import attrgetter
 from pathlib import Path
@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, TypeVar, Unpack
 
 from actors.storage.codec import Codec
 from actors.storage.errors import StorageClosed, StorageError
-from actors.storage.shapes import Archive, Blobs, Document, Entry, Map, Page, Record, Storage
+from actors.storage.shapes import Archive, Blobs, Document, Entry, Extent, Map, Page, Record, Storage
 from actors.storage.stamp import Stamps, span
 
 D = TypeVar("D")
@@ -17,10 +17,17 @@ _id = attrgetter("id")
 
 
 class _Row(NamedTuple):
+    """An entry. `number`, `total`: how many there have been, and how many bytes, this one included."""
+
     id: str
     when: float
     peer: str
     doc: str
+    part: str
+    waiting: bool
+    number: int
+    total: int
+    words: frozenset[str] | None = None
 
 
 class _Shelf:
@@ -142,46 +149,91 @@ class MemoryArchive(Archive):
     def append(self, owner: str, entry: Entry, *, wait: bool = True) -> str:
         rows = self._shelf.rows
         doc = self._codec.encode(owner, entry.doc)
-        row = _Row(self._stamps.next(entry.when), entry.when, entry.peer, doc)
-        insort(rows.setdefault(owner, []), row)
-        return row.id
+        id = self._stamps.next(entry.when)
+        there = rows.setdefault(owner, [])
+        number, total = (there[-1].number, there[-1].total) if there else (0, 0)
+        size = len(doc.encode())
+        insort(there, _Row(id, entry.when, entry.peer, doc, entry.part, entry.waiting, number + 1, total + size))
+        return id
 
     def append_within(self, owner: str, entry: Entry, at_most: int) -> str | None:
-        return self.append(owner, entry) if self.count(owner) < at_most else None
+        return self.append(owner, entry) if len(self._shelf.rows.get(owner, ())) < at_most else None
 
     def page(self, owner: str, **wanted: Unpack[Page]) -> list[tuple[str, Entry]]:
         rows: list[_Row] = self._shelf.rows.get(owner, [])
         lower, upper = span(wanted)
         there = range(bisect_right(rows, lower, key=_id), bisect_left(rows, upper, key=_id))
-        peer, ids, backwards = wanted.get("peer"), wanted.get("ids"), wanted.get("backwards", False)
+        peer, part, ids = wanted.get("peer"), wanted.get("part"), wanted.get("ids")
+        waiting, backwards = wanted.get("waiting", False), wanted.get("backwards", False)
+        words = wanted.get("words")
+        if words is not None and not words:
+            return []
         fitting = (
             row
             for row in (rows[place] for place in (reversed(there) if backwards else there))
-            if (peer is None or row.peer == peer) and (ids is None or row.id in ids)
+            if (peer is None or row.peer == peer)
+            and (not part or row.part == part)
+            and (ids is None or row.id in ids)
+            and (row.waiting or not waiting)
+            and (words is None or (row.words is not None and row.words.issuperset(words)))
         )
         found = [
-            (row.id, Entry(row.when, row.peer, self._codec.decode(owner, row.doc)))
+            (row.id, Entry(row.when, row.peer, self._codec.decode(owner, row.doc), row.part, row.waiting))
             for row in islice(fitting, max(wanted["limit"], 0))
         ]
         return found[::-1] if backwards else found
 
-    def count(self, owner: str) -> int:
-        return len(self._shelf.rows.get(owner, ()))
+    def extent(self, owner: str) -> Extent | None:
+        rows = self._shelf.rows.get(owner)
+        if not rows:
+            return None
+        first, last = rows[0], rows[-1]
+        entries, size = last.number - first.number + 1, last.total - first.total + len(first.doc.encode())
+        return Extent(entries, size, first.id, first.when, last.id, last.when)
+
+    def owners(self) -> Iterator[str]:
+        return self._shelf.owners("")
+
+    def wait(self, owner: str, ids: Collection[str], waiting: bool) -> None:
+        self._change(owner, lambda row: row._replace(waiting=waiting) if row.id in ids else row)
+
+    def replace(self, owner: str, id: str, doc: Document) -> None:
+        text = self._codec.encode(owner, doc)
+        self._change(owner, lambda row: row._replace(doc=text, waiting=False, words=None) if row.id == id else row)
+
+    def index(self, owner: str, words: Mapping[str, Collection[str]]) -> None:
+        def found(row: _Row) -> _Row:
+            return row._replace(words=frozenset(words[row.id])) if row.words is None and row.id in words else row
+
+        self._change(owner, found)
+
+    def indexed(self, owner: str) -> str | None:
+        rows: list[_Row] = self._shelf.rows.get(owner, [])
+        return max((row.id for row in rows if row.words is not None), default=None)
 
     def delete(self, owner: str, ids: Collection[str]) -> None:
+        self._change(owner, lambda row: None if row.id in ids else row)
+
+    def _change(self, owner: str, change: Callable[[_Row], _Row | None]) -> None:
         rows = self._shelf.rows
-        kept = [row for row in rows.get(owner, ()) if row.id not in ids]
+        kept = [changed for row in rows.pop(owner, ()) if (changed := change(row)) is not None]
         if kept:
             rows[owner] = kept
-        else:
-            rows.pop(owner, None)
 
-    def expire(self, before: float, limit: int) -> int:
-        everything = ((row.when, row.id, owner) for owner, rows in self._shelf.rows.items() for row in rows)
-        old = sorted(found for found in everything if found[0] < before)[: max(limit, 0)]
-        for _, oldest, owner in old:
-            self.delete(owner, {oldest})
-        return len(old)
+    def trim(
+        self, owner: str, *, before: float = 0, entries: int | None = None, bytes: int | None = None, limit: int
+    ) -> int:
+        rows = self._shelf.rows.get(owner, [])
+        lower, _ = span({"start": before, "limit": 0})
+        gone = {
+            row.id
+            for row in rows[: max(limit, 0)]
+            if row.id < lower
+            or (entries is not None and row.number <= rows[-1].number - entries)
+            or (bytes is not None and row.total <= rows[-1].total - bytes)
+        }
+        self.delete(owner, gone)
+        return len(gone)
 
 
 class MemoryBlobs(Blobs):

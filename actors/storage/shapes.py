@@ -25,11 +25,27 @@ Document = Any
 
 
 class Entry(msgspec.Struct, frozen=True):
-    """One thing in an archive: when it happened (UTC seconds), with whom, and what it was."""
+    """One thing in an archive: when it happened (UTC seconds), with whom, and what it was.
+
+    `part`: which part of the peer it was, "" for the whole. `waiting`: somebody has yet to be given it.
+    """
 
     when: float
     peer: str
     doc: Document
+    part: str = ""
+    waiting: bool = False
+
+
+class Extent(msgspec.Struct, frozen=True):
+    """How much one owner has in an archive: entries, bytes of documents, ids and times of the oldest and the newest."""
+
+    entries: int
+    bytes: int
+    first: str
+    since: float
+    last: str
+    until: float
 
 
 class Page(TypedDict, total=False):
@@ -45,8 +61,14 @@ class Page(TypedDict, total=False):
     """Nothing later than this (UTC seconds)."""
     peer: str | None
     """Only entries with exactly this peer."""
+    part: str | None
+    """Only entries with exactly this part of the peer. Not without `peer`."""
     ids: Collection[str] | None
     """Only entries with one of these ids."""
+    waiting: bool
+    """Only entries that wait for somebody."""
+    words: Collection[str] | None
+    """Only entries that have been `index`ed with all of these words; none of them finds nothing."""
     limit: Required[int]
     """The greatest number of entries."""
     backwards: bool
@@ -127,16 +149,49 @@ class Archive:
         """Some entries with their ids, in order whichever way they were looked for."""
         raise NotImplementedError
 
-    def count(self, owner: str) -> int:
-        """How many entries the owner has."""
+    def extent(self, owner: str) -> Extent | None:
+        """How much the owner has, None for nothing. It costs the same however much that is.
+
+        What has been deleted between the oldest and the newest entry still counts, and what was replaced as it was.
+        """
+        raise NotImplementedError
+
+    def owners(self) -> Iterator[str]:
+        """The owners with an entry, in order of code points, read one by one as the caller goes along."""
+        raise NotImplementedError
+
+    def wait(self, owner: str, ids: Collection[str], waiting: bool) -> None:
+        """Note of the owner's entries that have these ids whether they wait for somebody."""
+        raise NotImplementedError
+
+    def replace(self, owner: str, id: str, doc: Document) -> None:
+        """Put another document in place of the one of that entry, if there is one, which then waits for nobody."""
+        raise NotImplementedError
+
+    def index(self, owner: str, words: Mapping[str, Collection[str]]) -> None:
+        """Have entries found by words, given by their ids.
+
+        A word is made of letters and digits in lower case, 100 at most. Of entries that have been indexed before, or
+        are not there, nothing changes. What is replaced is found no more.
+        """
+        raise NotImplementedError
+
+    def indexed(self, owner: str) -> str | None:
+        """The last id of the owner's that has been indexed; None while none has."""
         raise NotImplementedError
 
     def delete(self, owner: str, ids: Collection[str]) -> None:
         """Delete the owner's entries that have these ids."""
         raise NotImplementedError
 
-    def expire(self, before: float, limit: int) -> int:
-        """Delete the oldest entries of any owner, `limit` at most, from before that UTC time; return how many."""
+    def trim(
+        self, owner: str, *, before: float = 0, entries: int | None = None, bytes: int | None = None, limit: int
+    ) -> int:
+        """Delete the owner's oldest entries, `limit` at most; return how many.
+
+        Those from before that UTC time, and those too old to be among the newest so many `entries`, or to have a part
+        in the newest so many `bytes`. What has been deleted from their midst counts as in `extent`.
+        """
         raise NotImplementedError
 
 

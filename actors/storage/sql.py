@@ -13,15 +13,24 @@ from actors.storage import backups, statements
 from actors.storage.check import flaws
 from actors.storage.codec import Codec
 from actors.storage.engine import Engine
-from actors.storage.shapes import Archive, Blobs, Document, Entry, Map, Page, Record, Storage
+from actors.storage.errors import StorageError
+from actors.storage.shapes import Archive, Blobs, Document, Entry, Extent, Map, Page, Record, Storage
 from actors.storage.stamp import Stamps, span
 from actors.storage.thread import aside
+from actors.storage.words import known
+from actors.storage.words import wanted as matching
 from actors.storage.writer import Job, Step, Writer
 
 OWNERS_AT_A_TIME = 500
 
 NAMED = 20
 """Where changes are lost at the end, so many stores and owners are named."""
+
+ENDS_AT_MOST = 10_000
+"""Of so many owners an archive remembers where it ends."""
+
+EVERYTHING = 1 << 62
+"""More than there can be."""
 
 log = logging.getLogger(__name__)
 
@@ -41,10 +50,10 @@ class _Shelf:
         self._name = name
         key = {"name": name}
         steps = (Step(statements.ADD_STORE, key), Step(statements.GET_STORE, key))
-        self._number: int = self.run(None, *steps)[0].id
+        self.number: int = self.run(None, *steps)[0].id
 
     def row(self, **columns: Any) -> dict[str, Any]:
-        return {"store": self._number, **columns}
+        return {"store": self.number, **columns}
 
     def job(self, owner: str | None, *steps: Step) -> Job:
         return Job(steps, self._name, owner)
@@ -186,47 +195,139 @@ class SqlArchive(Archive):
         self._shelf = shelf
         self._codec = codec
         self._stamps = stamps
+        self._ends: dict[str, tuple[int, int]] = {}
 
     def append(self, owner: str, entry: Entry, *, wait: bool = True) -> str:
         key, row = self._row(owner, entry)
-        (self._shelf.run if wait else self._shelf.submit)(owner, Step(statements.APPEND, [row]))
+        try:
+            (self._shelf.run if wait else self._shelf.submit)(owner, Step(statements.APPEND, [row]))
+        except StorageError:
+            self._ends.pop(owner, None)
+            raise
         return key
 
     def append_within(self, owner: str, entry: Entry, at_most: int) -> str | None:
         key, row = self._row(owner, entry)
+        self._ends.pop(owner)
         added = self._shelf.run(owner, Step(statements.APPEND_WITHIN, row | {"at_most": at_most}))
         return key if added else None
 
     def _row(self, owner: str, entry: Entry) -> tuple[str, dict[str, Any]]:
         doc = self._codec.encode(owner, entry.doc)
+        number, total = self._next(owner, len(doc.encode()))
         key = self._stamps.next(entry.when)
-        return key, self._shelf.row(owner=owner, id=key, at=entry.when, peer=entry.peer, doc=doc)
+        return key, {
+            "store": self._shelf.number,
+            "owner": owner,
+            "id": key,
+            "at": entry.when,
+            "peer": entry.peer,
+            "doc": doc,
+            "part": entry.part,
+            "waiting": entry.waiting,
+            "number": number,
+            "total": total,
+        }
+
+    def _next(self, owner: str, size: int) -> tuple[int, int]:
+        """The number of the owner's next entry, and the bytes up to its end."""
+        end = self._ends.get(owner)
+        if end is None:
+            rows = self._shelf.run(owner, Step(statements.NEWEST, self._shelf.row(owner=owner)))
+            if len(self._ends) >= ENDS_AT_MOST:
+                self._ends.clear()
+            # Meanwhile somebody else may have appended.
+            end = self._ends.get(owner) or ((rows[0].number, rows[0].total) if rows else (0, 0))
+        end = self._ends[owner] = end[0] + 1, end[1] + size
+        return end
 
     def page(self, owner: str, **wanted: Unpack[Page]) -> list[tuple[str, Entry]]:
         lower, upper = span(wanted)
-        peer, ids, backwards = wanted.get("peer"), wanted.get("ids"), wanted.get("backwards", False)
-        statement = statements.page(backwards=backwards, by_peer=peer is not None, by_id=ids is not None)
+        peer, part, ids = wanted.get("peer"), wanted.get("part"), wanted.get("ids")
+        words = wanted.get("words")
+        if words is not None and not words:
+            return []  # a search for nothing is an error of FTS5's
+        backwards = wanted.get("backwards", False)
+        statement = statements.page(
+            backwards=backwards,
+            by_peer=peer is not None,
+            by_part=bool(part),
+            by_id=ids is not None,
+            waiting=wanted.get("waiting", False),
+            by_word=words is not None,
+        )
         asked = self._shelf.row(owner=owner, lower=lower, upper=upper, limit=max(wanted["limit"], 0))
         if peer is not None:
             asked["peer"] = peer
+        if part:
+            asked["part"] = part
         if ids is not None:
             asked["ids"] = list(ids)
+        if words is not None:
+            asked["words"] = matching(self._shelf.number, owner, words)
         rows = self._shelf.run(owner, Step(statement, asked))
-        found = [(row.id, Entry(row.at, row.peer, self._codec.decode(owner, row.doc))) for row in rows]
+        found = [
+            (id, Entry(at, peer, self._codec.decode(owner, doc), part, waiting))
+            for id, at, peer, doc, part, waiting in rows
+        ]
         return found[::-1] if backwards else found
 
-    def count(self, owner: str) -> int:
-        number: int = self._shelf.run(owner, Step(statements.COUNT, self._shelf.row(owner=owner)))[0][0]
-        return number
+    def extent(self, owner: str) -> Extent | None:
+        rows = self._shelf.run(owner, Step(statements.EXTENT, self._shelf.row(owner=owner)))
+        if not rows:
+            return None
+        first, last = rows
+        entries, size = last.number - first.number + 1, last.total - first.total + len(first.doc.encode())
+        return Extent(entries, size, first.id, first.at, last.id, last.at)
+
+    def owners(self) -> Iterator[str]:
+        after = ""
+        while found := self._shelf.run(None, Step(statements.NEXT_OWNER, self._shelf.row(after=after))):
+            after = found[0].owner
+            yield after
+
+    def wait(self, owner: str, ids: Collection[str], waiting: bool) -> None:
+        if ids:
+            rows = [self._that(owner, key) | {"waiting": waiting} for key in ids]
+            self._shelf.run(owner, Step(statements.WAIT, rows))
+
+    def replace(self, owner: str, id: str, doc: Document) -> None:
+        row = self._that(owner, id) | {"doc": self._codec.encode(owner, doc)}
+        found = self._shelf.row(owner=owner, id=id)
+        self._shelf.run(owner, Step(statements.REPLACE, [row]), Step(statements.FORGET_WORDS, [found]))
+
+    def index(self, owner: str, words: Mapping[str, Collection[str]]) -> None:
+        if words:
+            rows = [
+                self._that(owner, id) | {"known": known(self._shelf.number, owner, some)} for id, some in words.items()
+            ]
+            self._shelf.run(owner, Step(statements.INDEX, rows))
+
+    def indexed(self, owner: str) -> str | None:
+        last: str | None = self._shelf.run(owner, Step(statements.INDEXED, self._shelf.row(owner=owner)))[0][0]
+        return last
+
+    def _that(self, owner: str, id: str) -> dict[str, Any]:
+        return {"in_store": self._shelf.number, "of_owner": owner, "key": id}
 
     def delete(self, owner: str, ids: Collection[str]) -> None:
         if ids:
+            self._ends.pop(owner, None)
             rows = [self._shelf.row(owner=owner, id=key) for key in ids]
             self._shelf.run(owner, Step(statements.DELETE_ENTRY, rows))
 
-    def expire(self, before: float, limit: int) -> int:
-        asked = self._shelf.row(before=before, limit=max(limit, 0))
-        removed: int = self._shelf.run(None, Step(statements.EXPIRE, asked))
+    def trim(
+        self, owner: str, *, before: float = 0, entries: int | None = None, bytes: int | None = None, limit: int
+    ) -> int:
+        lower, _ = span({"start": before, "limit": 0})
+        asked = self._shelf.row(
+            owner=owner,
+            lower=lower,
+            entries=EVERYTHING if entries is None else entries,
+            bytes=EVERYTHING if bytes is None else bytes,
+            limit=max(limit, 0),
+        )
+        removed: int = self._shelf.run(owner, Step(statements.TRIM, asked))
         return removed
 
 

@@ -34,7 +34,16 @@ def connect(url: URL) -> Connection:
     with opening(path):
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         path.touch(mode=0o600)  # SQLite would let everybody read it, and gives its side files the same mode
-        connection = opened(path, journal_mode="WAL", synchronous="FULL", foreign_keys="ON")
+        connection = opened(
+            path,
+            journal_mode="WAL",
+            synchronous="FULL",
+            foreign_keys="ON",
+            # An INSERT of many rows keeps aside what it would have to undo: a file for that took a third of its time.
+            temp_store="MEMORY",
+            # Pages, 16 MB of them: what is written again and again, as indexes are, gets into the file less often.
+            wal_autocheckpoint="4000",
+        )
         connection.info[WRITES] = True
         try:
             with connection.begin():

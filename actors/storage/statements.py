@@ -15,11 +15,14 @@ from sqlalchemy import (
     func,
     insert,
     literal,
+    or_,
     select,
-    tuple_,
+    union_all,
+    update,
 )
 
-from actors.storage.tables import blob, entry, item, record, store, upsert
+from actors.storage.tables import WAITS, blob, entry, item, record, sought, store, upsert
+from actors.storage.words import Matches
 
 
 def _row(table: Table, *names: str) -> list[Any]:
@@ -73,7 +76,6 @@ PUT_BLOB = upsert(blob)
 DELETE_BLOB = delete(blob).where(*_row(blob, "store", "key"))
 
 APPEND = insert(entry)
-COUNT = select(func.count()).where(*_row(entry, "store", "owner"))
 DELETE_ENTRY = delete(entry).where(*_row(entry, "store", "owner", "id"))
 
 _held = select(literal(1)).where(*_row(entry, "store", "owner")).limit(bindparam("at_most")).subquery()
@@ -88,16 +90,41 @@ APPEND_WITHIN = (
     .execution_options(preserve_rowcount=True)
 )  # which only SQLite would keep of an INSERT
 
-_key = tuple_(*entry.primary_key)
-_oldest = (
-    select(*entry.primary_key)
-    .where(*_row(entry, "store"), entry.c.at < bindparam("before"))
-    .order_by(entry.c.at)
-    .limit(bindparam("limit"))
-    # PostgreSQL, with several writers: what another one is deleting has not to be waited for. Not said to SQLite.
-    .with_for_update(skip_locked=True)
+_of_owner = _row(entry, "store", "owner")
+_oldest = select(entry).where(*_of_owner).order_by(entry.c.id)
+NEWEST = select(entry).where(*_of_owner).order_by(entry.c.id.desc()).limit(1)
+EXTENT = union_all(select(_oldest.limit(1).subquery()), select(NEWEST.subquery()))
+NEXT_OWNER = (
+    select(entry.c.owner)
+    .where(*_row(entry, "store"), entry.c.owner > bindparam("after"))
+    .order_by(entry.c.owner)
+    .limit(1)
 )
-EXPIRE = delete(entry).where(_key.in_(_oldest))
+
+# What an UPDATE is given by the name of a column it sets.
+_that = [entry.c.store == bindparam("in_store"), entry.c.owner == bindparam("of_owner"), entry.c.id == bindparam("key")]
+WAIT = update(entry).where(*_that).values(waiting=bindparam("waiting"))
+REPLACE = update(entry).where(*_that).values(doc=bindparam("doc"), waiting=False)
+
+INDEX = insert(sought).from_select(
+    ["store", "owner", "id", "words"],
+    select(entry.c.store, entry.c.owner, entry.c.id, bindparam("known", type_=sought.c.words.type)).where(
+        *_that,
+        ~exists().where(sought.c.store == entry.c.store, sought.c.owner == entry.c.owner, sought.c.id == entry.c.id),
+    ),
+)
+INDEXED = select(func.max(sought.c.id)).where(*_row(sought, "store", "owner"))
+FORGET_WORDS = delete(sought).where(*_row(sought, "store", "owner", "id"))
+
+_first = _oldest.limit(bindparam("limit")).subquery()
+_last = NEWEST.subquery()
+_goes = or_(
+    _first.c.id < bindparam("lower"),
+    _first.c.number <= select(_last.c.number).scalar_subquery() - bindparam("entries", type_=entry.c.number.type),
+    _first.c.total <= select(_last.c.total).scalar_subquery() - bindparam("bytes", type_=entry.c.total.type),
+)
+# The owner is named once more for SQLite, which would look through everybody's entries.
+TRIM = delete(entry).where(*_of_owner, entry.c.id.in_(select(_first.c.id).where(_goes)))
 
 
 def _forget(table: Table) -> Delete:
@@ -109,16 +136,24 @@ FORGET = [_forget(table) for table in (record, item, entry)]
 
 
 @cache
-def page(*, backwards: bool, by_peer: bool, by_id: bool) -> Select[Any]:
+def page(*, backwards: bool, by_peer: bool, by_part: bool, by_id: bool, waiting: bool, by_word: bool) -> Select[Any]:
     """Up to `limit` entries with ids between `lower` and `upper`, exclusive; the last of them first if `backwards`."""
     found = (
-        select(entry.c.id, entry.c.at, entry.c.peer, entry.c.doc)
+        select(entry.c.id, entry.c.at, entry.c.peer, entry.c.doc, entry.c.part, entry.c.waiting)
         .where(*_row(entry, "store", "owner"), entry.c.id > bindparam("lower"), entry.c.id < bindparam("upper"))
         .order_by(entry.c.id.desc() if backwards else entry.c.id)
         .limit(bindparam("limit"))
     )
     if by_peer:
         found = found.where(*_row(entry, "peer"))
+    if by_part:
+        found = found.where(*_row(entry, "part"))
+    if waiting:
+        found = found.where(WAITS)
+    if by_word:
+        found = found.where(
+            entry.c.id.in_(select(sought.c.id).where(*_row(sought, "store", "owner"), Matches()).correlate(None))
+        )
     if by_id:
         found = found.where(entry.c.id.in_(bindparam("ids", expanding=True)))
     return found

@@ -2,7 +2,23 @@
 
 from typing import Any
 
-from sqlalchemy import Column, Float, ForeignKey, Index, Insert, Integer, LargeBinary, MetaData, Table, Text
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Float,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Index,
+    Insert,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Table,
+    Text,
+    UniqueConstraint,
+    true,
+)
 from sqlalchemy.dialects import postgresql
 
 metadata = MetaData()
@@ -48,9 +64,31 @@ entry = Table(
     Column("at", Float, nullable=False),
     Column("peer", Text, nullable=False),
     Column("doc", Text, nullable=False),
+    Column("part", Text, nullable=False),
+    Column("waiting", Boolean, nullable=False),
+    # How many entries the owner has had until now, this one included, and how many bytes of documents: the difference
+    # of two of them says what lies between, however much that is.
+    Column("number", BigInteger, nullable=False),
+    Column("total", BigInteger, nullable=False),
 )
-Index("entry_by_peer", entry.c.store, entry.c.owner, entry.c.peer, entry.c.id)
-Index("entry_by_time", entry.c.store, entry.c.at)
+# The part of a peer is rarely asked for: then entries of its other parts are passed over without being read.
+Index("entry_by_peer", entry.c.store, entry.c.owner, entry.c.peer, entry.c.id, entry.c.part)
+WAITS = entry.c.waiting.is_(true())
+Index("entry_waiting", entry.c.store, entry.c.owner, entry.c.id, sqlite_where=WAITS, postgresql_where=WAITS)
+
+# What finds entries by words: those of owners who have searched. Beside it SQLite has an FTS5 table of the words,
+# filled by triggers, and PostgreSQL an index of them; the migration makes both.
+sought = Table(
+    "sought",
+    metadata,
+    Column("number", Integer, primary_key=True),
+    Column("store", Integer, nullable=False),
+    Column("owner", Name, nullable=False),
+    Column("id", Name, nullable=False),
+    Column("words", Text, nullable=False),
+    UniqueConstraint("store", "owner", "id"),
+    ForeignKeyConstraint(["store", "owner", "id"], [entry.c.store, entry.c.owner, entry.c.id], ondelete="CASCADE"),
+)
 
 blob = Table(
     "blob",

@@ -7,14 +7,16 @@ from __future__ import annotations
 
 import logging
 import sys
-from typing import Any
+from operator import itemgetter
+from typing import Any, NamedTuple
 
 from lxml import etree
 
-from actors.hooks import XEP, Feature, outbound, receptive, undeliverable
+from actors.hooks import XEP, Feature, outbound, receptive, unbound, undeliverable
 from actors.host import Domain
 from actors.storage import Archive, Entry, StorageError
 from actors.user import Resource, User
+from actors.xeps.stanza_ids import assigned, stanza_id
 from net.xmpp.errors import StanzaError
 from net.xmpp.hints import HINTS, hinted
 from net.xmpp.stamps import DELAY, delay
@@ -27,11 +29,31 @@ log = logging.getLogger(__name__)
 FLEETING = frozenset(("http://jabber.org/protocol/chatstates", HINTS, "urn:xmpp:sid:0"))
 
 
+# A delay and an id, which a message is given when it is handed over: bytes that nothing but long addresses exceeds.
+NOTES = 250
+
+
+class Waiting(NamedTuple):
+    """How much waits: messages, and bytes."""
+
+    messages: int
+    bytes: int
+
+    def and_one_of(self, size: int) -> Waiting:
+        return Waiting(self.messages + 1, self.bytes + size + NOTES)
+
+    def exceeds(self, most: Waiting) -> bool:
+        return self.messages > most.messages or self.bytes > most.bytes
+
+
+NOTHING = Waiting(0, 0)
+
+
 class Offline(Feature):
-    """Keeps messages until a resource can take them.
+    """Keeps messages until a resource can take them: in the archive those that belong there, all others here.
 
     Which types get here is the table of RFC 6121 §8.5 (`actors/delivery.py`), which agrees with XEP-0160 §3. The state
-    in a User is the number of bytes that wait, once it has been found out.
+    in a User is how much waits, once it has been found out.
     """
 
     implements = (
@@ -43,12 +65,12 @@ class Offline(Feature):
 
     def __init__(self, domain: Domain, options: Any) -> None:
         super().__init__(domain, options)
-        self._archive = domain.storage.store("offline", Archive)
+        self._kept = domain.storage.store("offline", Archive)
+        self._archive = domain.storage.store("archive", Archive)
         limits = domain.config.limits
-        self._most = limits.offline
         # All that waits is handed over at once, so it has to fit into the outbox of a connection: nobody can fill it so
         # far that its user is cut off at each login.
-        self._most_bytes = limits.outbox * 3 // 4
+        self._most = Waiting(limits.offline, limits.outbox * 3 // 4)
 
     @outbound
     def refuse_forgery(self, user: User, stanza: Stanza) -> Stanza:
@@ -69,46 +91,74 @@ class Offline(Feature):
         lasting = _is_lasting(message)
         if hinted(message, "no-store") or not (lasting or hinted(message, "store")):
             return not lasting  # §3: nobody needs to know that nobody saw them typing
+        try:
+            waiting = self._with(user, message)
+            if waiting is None:
+                return False
+            message = user.accept(message, waiting=True)
+            if assigned(message, user.jid) is None:
+                self._keep_here(user, message)
+        except StorageError as error:
+            log.error("%r: a message could not be stored: %s", user, error)
+            raise StanzaError("internal-server-error", "the message could not be stored") from error
+        user.state[self.name] = waiting
+        return True
+
+    def _keep_here(self, user: User, message: Stanza) -> None:
         now = self.domain.clock.now()
         if not any(note.get("from") == self.domain.name for note in message.element.iterfind(DELAY)):
             message = message.with_content(delay(self.domain.name, now))
         assert message.from_ is not None
-        entry = Entry(now, message.from_.bare, message.wire.decode())
-        try:
-            total = self._waiting(user) + len(message.wire)
-            if total > self._most_bytes or self._archive.append_within(user.jid, entry, self._most) is None:
-                return False
-        except StorageError as error:
-            log.error("%r: a message could not be stored: %s", user, error)
-            raise StanzaError("internal-server-error", "the message could not be stored") from error
-        user.state[self.name] = total
-        return True
+        self._kept.append(user.jid, Entry(now, message.from_.bare, message.wire.decode()))
 
-    def _waiting(self, user: User) -> int:
-        """How many bytes are stored."""
+    def _with(self, user: User, message: Stanza) -> Waiting | None:
+        """How much waits with this message; None where there is no room for it."""
+        waiting = self._waiting(user).and_one_of(len(message.wire))
+        if waiting.exceeds(self._most) and user.resources:  # one of them may have read it in the archive
+            del user.state[self.name]
+            waiting = self._waiting(user).and_one_of(len(message.wire))
+        return None if waiting.exceeds(self._most) else waiting
+
+    def _waiting(self, user: User) -> Waiting:
         if self.name not in user.state:
-            stored = self._archive.page(user.jid, limit=sys.maxsize)
-            user.state[self.name] = sum(len(entry.doc.encode()) for _, entry in stored)
-        return int(user.state[self.name])
+            docs = [entry.doc for _, entry in self._stored(user)]
+            user.state[self.name] = Waiting(len(docs), sum(len(doc.encode()) + NOTES for doc in docs))
+        waiting: Waiting = user.state[self.name]
+        return waiting
+
+    def _stored(self, user: User) -> list[tuple[str, Entry]]:
+        """What waits, oldest first; of the ids, those of the archive and ours, all are different."""
+        archived = self._archive.page(user.jid, waiting=True, limit=sys.maxsize)
+        return sorted((*self._kept.page(user.jid, limit=sys.maxsize), *archived), key=itemgetter(0))
 
     @receptive
     def hand_over(self, user: User, resource: Resource) -> None:
-        """§2, step 5. Deleted once they are in the Session's mailbox: what it cannot write comes back to the User."""
-        if user.state.get(self.name) == 0:
+        """§2, step 5. Forgotten once they are in the Session's mailbox: what it cannot write comes back to the User."""
+        if user.state.get(self.name) == NOTHING:
             return
         try:
-            stored = self._archive.page(user.jid, limit=sys.maxsize)
-            for _, entry in stored:
+            stored = self._stored(user)
+            for id, entry in stored:
                 message = Stanza.read(parse(entry.doc.encode()))
+                if entry.waiting:
+                    note = delay(self.domain.name, entry.when)
+                    message = message.with_content(stanza_id(user.jid, id), note)
                 if message.from_ is None or not user.shuns(message.from_):
                     user.deliver(resource, message)
-            self._archive.delete(user.jid, [id for id, _ in stored])
+            self._archive.wait(user.jid, [id for id, entry in stored if entry.waiting], False)
+            self._kept.delete(user.jid, [id for id, entry in stored if not entry.waiting])
         except StorageError as error:
             # They are delivered at the next occasion, if need be once more: better twice than never.
             user.state.pop(self.name, None)
             log.error("%r: offline messages: %s", user, error)
         else:
-            user.state[self.name] = 0
+            user.state[self.name] = NOTHING
+
+    @unbound
+    def count_again(self, user: User, resource: Resource) -> None:
+        """Who is gone may have read in the archive what waits."""
+        if user.state.get(self.name) != NOTHING:
+            user.state.pop(self.name, None)
 
 
 def _is_lasting(message: Stanza) -> bool:

@@ -6,17 +6,14 @@ from actors.hooks import XEP, Feature, inbound, outbound
 from actors.user import User
 from net.xmpp.jid import JID, JIDMalformed
 from net.xmpp.stanza import Stanza
-from net.xmpp.xml import Element
+from net.xmpp.xml import Element, escape
 
 NAMESPACE = "urn:xmpp:sid:0"
 STANZA_ID = f"{{{NAMESPACE}}}stanza-id"
 
 
 class StanzaIDs(Feature):
-    """Lets nobody give ids in the account's name.
-
-    The account gives none itself while nothing can be asked for by them: that is for whoever keeps messages.
-    """
+    """Lets nobody give ids in the account's name. They are given by whoever keeps messages."""
 
     implements = (XEP(359, "0.7.0", "Unique and Stable Stanza IDs"),)
     advertises = (NAMESPACE,)
@@ -28,6 +25,18 @@ class StanzaIDs(Feature):
     def strip(self, user: User, stanza: Stanza) -> Stanza:
         """§3, rule 2: an id in the name of this account that is not from this account is deleted, whoever sent it."""
         return _stripped(stanza, user.jid) if stanza.kind == "message" else stanza
+
+
+def stanza_id(by: JID, id: str) -> bytes:
+    """The note that a message has this id with `by`."""
+    return f'<stanza-id xmlns="{NAMESPACE}" by="{by.xml}" id="{escape(id)}"/>'.encode()
+
+
+def assigned(message: Stanza, by: JID) -> str | None:
+    """The id that `by` has given the message, None for none. It is true where forged ones have been deleted."""
+    if b"stanza-id" not in message.body:
+        return None
+    return next((child.get("id") for child in message.element.iterfind(STANZA_ID) if _is_by(child, by)), None)
 
 
 def _stripped(stanza: Stanza, jid: JID) -> Stanza:

@@ -13,6 +13,8 @@ X = f"{{{DATA}}}x"
 FIELD = f"{{{DATA}}}field"
 VALUE = f"{{{DATA}}}value"
 FORM_TYPE = "FORM_TYPE"
+VALIDATION = "http://jabber.org/protocol/xdata-validate"
+VALIDATE = f"{{{VALIDATION}}}validate"
 
 FieldType = Literal[
     "boolean",
@@ -45,7 +47,10 @@ class Option(NamedTuple):
 
 
 class Field(NamedTuple):
-    """One thing that is asked or told. `values` is what is told, or proposed as the answer."""
+    """One thing that is asked or told. `values` is what is told, or proposed as the answer.
+
+    `open`: of a list, anything may be entered, and not only what is in it (XEP-0122 §4.2.2).
+    """
 
     var: str
     type: FieldType = "text-single"
@@ -53,6 +58,7 @@ class Field(NamedTuple):
     values: tuple[str, ...] = ()
     options: tuple[Option, ...] = ()
     required: bool = False
+    open: bool = False
 
     def xml(self) -> Element:
         """The <field/> (§3.2)."""
@@ -61,6 +67,8 @@ class Field(NamedTuple):
             made.set("label", self.label)
         if self.required:
             made.append(element(f"{{{DATA}}}required"))
+        if self.open:
+            made.append(element(VALIDATE, None, element(f"{{{VALIDATION}}}open"), datatype="xs:string"))
         made.extend(element(VALUE, value) for value in self.values)
         for option in self.options:
             made.append(element(f"{{{DATA}}}option", None, element(VALUE, option.value)))
@@ -84,7 +92,11 @@ class Field(NamedTuple):
             return tuple(dict.fromkeys(map(self._address, found)))  # §3.3: duplicates are ignored
         if self.type == "boolean":
             return tuple(map(self._boolean, found))
-        if self.type.startswith("list-") and not {option.value for option in self.options}.issuperset(found):
+        if (
+            self.type.startswith("list-")
+            and not self.open
+            and not {option.value for option in self.options}.issuperset(found)
+        ):
             raise FormRefused(f"{self._title}: only what is in the list")
         return found
 

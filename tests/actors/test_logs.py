@@ -202,10 +202,10 @@ def test_what_could_not_be_stored_is_logged_without_it(text: list[str], monkeypa
     world = World("romeo", "juliet", sets=("hosts.localhost.registration=true",))
     romeo = world.connect("romeo", "balcony")
 
-    def fail(*_: object) -> None:
+    def fail(*_: object, **__: object) -> None:
         raise StorageError("made to fail")
 
-    for shape, verb in ((MemoryRecord, "put"), (MemoryMap, "change"), (MemoryArchive, "append_within")):
+    for shape, verb in ((MemoryRecord, "put"), (MemoryMap, "change"), (MemoryArchive, "append")):
         monkeypatch.setattr(shape, verb, fail)
     for what in ("a message", "a roster", "a card"):
         romeo.says(SAID[what][1])

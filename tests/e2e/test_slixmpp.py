@@ -44,3 +44,28 @@ def test_two_clients_meet_and_talk_and_find_what_came_while_they_were_away(tmp_p
     with Process(tmp_path, "alice", "bob") as server:
         run(scenario())
         assert "Traceback" not in server.log
+
+
+def test_a_client_pages_through_the_archive_in_both_directions(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        alice, bob = Client("alice"), Client("bob")
+        for client in (alice, bob):
+            client.register_plugin("xep_0313")
+            await client.arrives(server)
+        for number in range(7):
+            alice.tells("bob", str(number))
+            assert await bob.hears() == ("alice@localhost", str(number))
+
+        async def told(client: Client, *, reverse: bool = False, with_: str | None = None) -> list[str]:
+            found = client["xep_0313"].iterate(rsm={"max": 3}, reverse=reverse, with_jid=with_)
+            return [result["mam_result"]["forwarded"]["stanza"]["body"] async for result in found]
+
+        for client, other in ((alice, "bob@localhost"), (bob, "alice@localhost")):
+            assert await told(client) == await told(client, with_=other) == list("0123456")
+            assert await told(client, reverse=True) == list("6543210")
+            assert await told(client, with_="nobody@localhost") == []
+            await client.leaves()
+
+    with Process(tmp_path, "alice", "bob") as server:
+        run(scenario())
+        assert "Traceback" not in server.log

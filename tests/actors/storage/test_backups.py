@@ -74,6 +74,20 @@ def test_a_backup_is_restored_whatever_the_database(opens: Opens, tmp_path: Path
     assert target.check() == []
 
 
+def test_what_finds_words_is_made_again_after_a_restore(database: Storage, tmp_path: Path) -> None:
+    archive = database.store("archive", Archive)
+    id = archive.append(ALICE, Entry(1.0, BOB, "x"))
+    archive.index(ALICE, {id: ["hello"]})
+    database.backup(tmp_path / "backup")
+    archive.append(ALICE, Entry(2.0, BOB, "y"))
+    database.restore(tmp_path / "backup")
+    assert archive.indexed(ALICE) is None
+    assert archive.page(ALICE, words=["hello"], limit=9) == []
+    archive.index(ALICE, {id: ["hello"]})
+    assert [found for found, _ in archive.page(ALICE, words=["hello"], limit=9)] == [id]
+    assert database.check() == []
+
+
 def test_stores_stay_open_through_a_restore(database: Storage, tmp_path: Path) -> None:
     database.store("vcard", Record).put(ALICE, "kept")
     database.backup(tmp_path / "backup")

@@ -9,7 +9,7 @@ import pytest
 
 from actors.storage import StorageError, examine, open_storage, schema
 
-SECOND = 'revision = "0002"\ndown_revision = "0001"\n\n\ndef upgrade() -> None:\n    pass\n'
+NEXT = 'revision = "next"\ndown_revision = "0002"\n\n\ndef upgrade() -> None:\n    pass\n'
 
 
 def test_a_file_that_is_not_there_is_not_made(path: Path) -> None:
@@ -45,7 +45,7 @@ def test_tables_of_an_earlier_version_stay_as_they_are(
 ) -> None:
     open_storage(f"sqlite:///{path}").close()
     shutil.copytree(schema.MIGRATIONS, tmp_path / "migrations")
-    (tmp_path / "migrations" / "versions" / "v0002_more.py").write_text(SECOND)
+    (tmp_path / "migrations" / "versions" / "next.py").write_text(NEXT)
     monkeypatch.setattr(schema, "MIGRATIONS", tmp_path / "migrations")
     assert examine(f"sqlite:///{path}") == "old"
     assert examine(f"sqlite:///{path}") == "old"

@@ -20,12 +20,26 @@ archive_calls = st.one_of(
     st.tuples(st.just("append"), steps, peers),
     st.tuples(st.just("append_within"), steps, peers, st.integers(0, 5)),
     st.tuples(st.just("delete"), st.lists(st.integers(0, 9))),
-    st.tuples(st.just("expire"), moments, st.integers(0, 3)),
+    st.tuples(
+        st.just("trim"),
+        st.fixed_dictionaries(
+            {"limit": st.integers(0, 3)},
+            optional={"before": moments, "entries": st.integers(0, 5), "bytes": st.integers(0, 9)},
+        ),
+    ),
+    st.tuples(st.just("wait"), st.lists(st.integers(0, 9)), st.booleans()),
+    st.tuples(st.just("replace"), st.integers(0, 9)),
     st.tuples(
         st.just("page"),
         st.fixed_dictionaries(
             {"limit": st.integers(0, 5), "backwards": st.booleans(), "after": bounds, "before": bounds},
-            optional={"start": moments, "end": moments, "peer": peers, "ids": st.lists(st.integers(0, 9))},
+            optional={
+                "start": moments,
+                "end": moments,
+                "peer": peers,
+                "ids": st.lists(st.integers(0, 9)),
+                "waiting": st.booleans(),
+            },
         ),
     ),
 )
@@ -61,14 +75,19 @@ def play(archive: Archive, calls: list[tuple[Any, ...]]) -> Iterator[Any]:
             yield bool(added)
         elif what == "delete":
             archive.delete("alice", [id for number in details[0] if (id := known(number))])
-        elif what == "expire":
-            yield archive.expire(*details)
+        elif what == "trim":
+            yield archive.trim("alice", **details[0])
+        elif what == "wait":
+            archive.wait("alice", [id for number in details[0] if (id := known(number))], details[1])
+        elif what == "replace":
+            archive.replace("alice", str(known(details[0])), "another")
         else:
             wanted = details[0] | {"after": known(details[0]["after"]), "before": known(details[0]["before"])}
             if "ids" in wanted:
                 wanted["ids"] = [known(number) for number in wanted["ids"]]
             yield [(made.index(id), entry) for id, entry in archive.page("alice", **wanted)]
-    yield archive.count("alice")
+    extent = archive.extent("alice")
+    yield extent and (extent.entries, extent.bytes, made.index(extent.first), made.index(extent.last))
 
 
 @settings(max_examples=60, deadline=None)

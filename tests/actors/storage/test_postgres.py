@@ -17,6 +17,8 @@ from actors.storage import postgres as postgres_module
 from actors.storage.tables import metadata
 from tests.postgres import PostgresServer
 
+# What finds words is beyond what metadata can say.
+NOT_WORDS = {"include_name": lambda name, *_: not (name or "").startswith(("sought_words", "sought_by_words"))}
 ALICE, BOB = "alice@example.org", "bob@example.org"
 ROOT = Path(__file__).parents[3]
 
@@ -41,7 +43,7 @@ def test_what_was_stored_is_there_after_reopening(postgres_url: str) -> None:
 
 def test_the_migrations_lead_to_the_tables_as_declared(postgres_url: str) -> None:
     with closing(postgres_module.connect(make_url(postgres_url))) as connection:
-        assert compare_metadata(MigrationContext.configure(connection), metadata) == []
+        assert compare_metadata(MigrationContext.configure(connection, opts=NOT_WORDS), metadata) == []
 
 
 def test_the_schema_of_a_later_version_is_refused(
@@ -170,7 +172,7 @@ from actors.storage import Archive, Entry, open_storage
 storage = open_storage(sys.argv[1])
 archive = storage.store("archive", Archive)
 gevent.joinall([gevent.spawn(archive.append, "a", Entry(1.0, "", n)) for n in range(2000)], raise_error=True)
-assert archive.count("a") == 2000
+assert len(archive.page("a", limit=9_999)) == 2000
 storage.close()
 """
 

@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from actors.storage import Archive, Blobs, Entry, Map, Record, Storage, StorageClosed, StorageError
+from actors.storage import Archive, Blobs, Entry, Extent, Map, Record, Storage, StorageClosed, StorageError
 
 ALICE, BOB = "alice@example.org", "bob@example.org"
 DOCUMENTS = [{"a": [1, 2.5, "ü", None, True]}, [], "", 0, False, {"": {}}]
@@ -233,7 +233,7 @@ def test_a_page_of_nothing_is_empty(storage: Storage, limit: int) -> None:
     archive = storage.store("archive", Archive)
     archive.append(ALICE, entry(1))
     assert archive.page(ALICE, limit=limit) == []
-    assert archive.expire(9, limit) == 0
+    assert archive.trim(ALICE, before=9, limit=limit) == 0
 
 
 @pytest.mark.parametrize("when", [-1.0, 253402300800.0, float("nan"), float("inf")])
@@ -242,30 +242,117 @@ def test_a_time_outside_the_calendar_is_refused(storage: Storage, when: float) -
         storage.store("archive", Archive).append(ALICE, entry(when))
 
 
-def test_entries_are_counted_and_deleted_by_owner(storage: Storage) -> None:
+def test_entries_are_deleted_by_owner(storage: Storage) -> None:
     archive = storage.store("archive", Archive)
     ids = [archive.append(ALICE, entry(when)) for when in range(3)]
     archive.append(BOB, entry(1))
     archive.delete(BOB, ids)
     archive.delete(ALICE, [])
-    assert archive.count(ALICE) == 3
+    assert len(archive.page(ALICE, limit=9)) == 3
     archive.delete(ALICE, [ids[0], ids[2], "no such id"])
     assert times(archive.page(ALICE, limit=9)) == [1]
-    assert archive.count(BOB) == 1
+    assert len(archive.page(BOB, limit=9)) == 1
 
 
-def test_the_oldest_expire_first_whoever_owns_them(storage: Storage) -> None:
+def test_an_archive_knows_how_much_an_owner_has(storage: Storage) -> None:
     archive = storage.store("archive", Archive)
-    for when in (1, 3, 5):
+    assert archive.extent(ALICE) is None
+    ids = [archive.append(ALICE, entry(when, doc="x" * when)) for when in (8, 1000, 2000)]
+    archive.append(BOB, entry(1, doc="ü"))
+    assert archive.extent(ALICE) == Extent(3, 3014, ids[0], 8.0, ids[2], 2000.0)
+    archive.trim(ALICE, before=9, limit=9)
+    assert archive.extent(ALICE) == Extent(2, 3004, ids[1], 1000.0, ids[2], 2000.0)
+    found = archive.extent(BOB)
+    assert found is not None
+    assert (found.entries, found.bytes) == (1, 4)
+
+
+def test_how_much_there_is_stays_right_after_a_limit_and_after_a_failure(storage: Storage) -> None:
+    archive = storage.store("archive", Archive)
+    archive.append(ALICE, entry(1))
+    for _ in range(3):
+        assert archive.append_within(ALICE, entry(1), 1) is None
+    with pytest.raises(StorageError):
+        archive.append(ALICE, entry(1, doc=object()))
+    archive.append(ALICE, entry(1))
+    found = archive.extent(ALICE)
+    assert found is not None
+    assert (found.entries, found.bytes) == (2, 8)
+
+
+def test_owners_of_entries_are_listed_in_order(storage: Storage) -> None:
+    archive = storage.store("archive", Archive)
+    for owner in ("zoë", "b", "a", "b"):
+        archive.append(owner, entry(1))
+    storage.store("other", Archive).append("c", entry(1))
+    assert list(archive.owners()) == ["a", "b", "zoë"]
+
+
+def test_the_oldest_entries_are_trimmed_first_and_others_owners_keep_theirs(storage: Storage) -> None:
+    archive = storage.store("archive", Archive)
+    for when in (1, 3, 5, 7):
         archive.append(ALICE, entry(when))
-        archive.append(BOB, entry(when + 1))
+        archive.append(BOB, entry(when))
     storage.store("other", Archive).append(ALICE, entry(1))
-    assert archive.expire(5, 3) == 3
-    assert times(archive.page(ALICE, limit=9)) == [5]
-    assert times(archive.page(BOB, limit=9)) == [4, 6]
-    assert archive.expire(5, 3) == 1
-    assert archive.expire(5, 3) == 0
-    assert storage.store("other", Archive).count(ALICE) == 1
+    assert archive.trim(ALICE, before=5, limit=1) == 1
+    assert times(archive.page(ALICE, limit=9)) == [3, 5, 7]
+    assert archive.trim(ALICE, before=5, limit=9) == 1
+    assert archive.trim(ALICE, before=5, limit=9) == 0
+    assert times(archive.page(ALICE, limit=9)) == [5, 7]
+    assert len(archive.page(BOB, limit=9)) == 4
+    assert storage.store("other", Archive).extent(ALICE) is not None
+
+
+def test_only_the_newest_entries_and_bytes_are_kept(storage: Storage) -> None:
+    archive = storage.store("archive", Archive)
+    for when in range(10):
+        archive.append(ALICE, entry(when, doc="x" * 8))  # ten bytes with the quotes
+    assert archive.trim(ALICE, entries=10, bytes=100, limit=9) == 0
+    assert archive.trim(ALICE, entries=8, limit=9) == 2
+    assert archive.trim(ALICE, bytes=50, limit=2) == 2
+    assert archive.trim(ALICE, bytes=50, limit=9) == 1
+    assert archive.trim(ALICE, bytes=49, limit=9) == 0
+    assert times(archive.page(ALICE, limit=99)) == [5, 6, 7, 8, 9]
+    assert archive.trim(ALICE, entries=0, limit=99) == 5
+    assert archive.extent(ALICE) is None
+    archive.append(ALICE, entry(11))
+    assert archive.trim(ALICE, entries=1, bytes=4, limit=9) == 0
+
+
+def test_a_page_may_be_of_one_part_of_a_peer(storage: Storage) -> None:
+    archive = storage.store("archive", Archive)
+    for when, part in enumerate(("phone", "", "desk", "phone")):
+        archive.append(ALICE, Entry(when, BOB, None, part))
+    archive.append(ALICE, Entry(9, ALICE, None, "phone"))
+    assert times(archive.page(ALICE, peer=BOB, part="phone", limit=9)) == [0, 3]
+    assert times(archive.page(ALICE, peer=BOB, part="phone", limit=1, backwards=True)) == [3]
+    assert times(archive.page(ALICE, peer=BOB, part="", limit=9)) == [0, 1, 2, 3]
+    assert archive.page(ALICE, peer=BOB, limit=1)[0][1] == Entry(0.0, BOB, None, "phone")
+
+
+def test_entries_wait_until_they_do_not(storage: Storage) -> None:
+    archive = storage.store("archive", Archive)
+    ids = [archive.append(ALICE, Entry(when, BOB, None, waiting=when % 2 == 0)) for when in range(6)]
+    archive.append(BOB, Entry(0, ALICE, None, waiting=True))
+    assert times(archive.page(ALICE, waiting=True, limit=9)) == [0, 2, 4]
+    archive.wait(ALICE, [ids[0], ids[2], "no such id"], False)
+    archive.wait(ALICE, [ids[5]], True)
+    archive.wait(ALICE, [], True)
+    assert times(archive.page(ALICE, waiting=True, limit=9)) == [4, 5]
+    assert [found.waiting for _, found in archive.page(ALICE, limit=9)] == [False] * 4 + [True] * 2
+    assert len(archive.page(BOB, waiting=True, limit=9)) == 1
+
+
+def test_another_document_takes_the_place_of_one_and_waits_for_nobody(storage: Storage) -> None:
+    archive = storage.store("archive", Archive)
+    ids = [archive.append(ALICE, Entry(when, BOB, "x", "phone", waiting=True)) for when in range(2)]
+    archive.replace(ALICE, ids[0], {"gone": True})
+    archive.replace(BOB, ids[1], {"gone": True})
+    assert archive.page(ALICE, limit=9) == [
+        (ids[0], Entry(0.0, BOB, {"gone": True}, "phone")),
+        (ids[1], Entry(1.0, BOB, "x", "phone", waiting=True)),
+    ]
+    assert archive.page(BOB, limit=9) == []
 
 
 def test_an_archive_with_a_limit_takes_that_many(storage: Storage) -> None:
@@ -281,6 +368,40 @@ def test_who_does_not_wait_still_reads_what_was_appended(storage: Storage) -> No
     archive = storage.store("archive", Archive)
     ids = [archive.append(ALICE, entry(1, doc=number), wait=False) for number in range(5)]
     assert [id for id, _ in archive.page(ALICE, limit=9)] == ids
+
+
+def test_entries_are_found_by_all_of_the_words_that_they_are_indexed_with(storage: Storage) -> None:
+    archive = storage.store("archive", Archive)
+    ids = [archive.append(ALICE, entry(when)) for when in range(4)]
+    other = archive.append(BOB, entry(9))
+    assert archive.indexed(ALICE) is None
+    archive.index(
+        ALICE, {ids[0]: ["hello", "wörld"], ids[1]: ["hello"], ids[2]: [], other: ["hello"], "none": ["hello"]}
+    )
+    archive.index(BOB, {other: ["hello", "wörld"]})
+    archive.index(BOB, {})
+    assert archive.indexed(ALICE) == ids[2]
+    assert times(archive.page(ALICE, words=["hello"], limit=9)) == [0, 1]
+    assert times(archive.page(ALICE, words=["wörld", "hello"], limit=9)) == [0]
+    assert times(archive.page(ALICE, words=["hello"], limit=1, backwards=True)) == [1]
+    assert times(archive.page(ALICE, words=["hello"], after=ids[0], peer=BOB, limit=9)) == [1]
+    for nothing in (["hell"], ["world"], ["hello", "missing"], [], ["é" * 100], ["or"], ["not"]):
+        assert archive.page(ALICE, words=nothing, limit=9) == []
+
+
+def test_what_has_been_replaced_or_has_gone_is_found_no_more(storage: Storage) -> None:
+    archive = storage.store("archive", Archive)
+    ids = [archive.append(ALICE, entry(when)) for when in range(4)]
+    archive.index(ALICE, {id: ["hello"] for id in ids})
+    archive.index(ALICE, {ids[3]: ["another"]})
+    archive.replace(ALICE, ids[3], "gone")
+    archive.delete(ALICE, [ids[2]])
+    archive.trim(ALICE, before=1, limit=9)
+    assert times(archive.page(ALICE, words=["hello"], limit=9)) == [1]
+    assert archive.page(ALICE, words=["another"], limit=9) == []
+    storage.forget(ALICE)
+    assert archive.indexed(ALICE) is None
+    assert storage.check() == []
 
 
 # Blobs
@@ -314,11 +435,12 @@ def test_a_forgotten_owner_is_gone_from_every_store_but_not_the_blobs(storage: S
     storage.forget(ALICE)
     assert vcards.get(ALICE) is None
     assert roster.items(ALICE) == {}
-    assert archive.count(ALICE) == offline.count(ALICE) == 0
+    assert archive.extent(ALICE) is offline.extent(ALICE) is None
     assert files.get(ALICE) == b"x"
     assert vcards.get(BOB) == 1
     assert roster.items(BOB) == {"a": 1}
-    assert archive.count(BOB) == offline.count(BOB) == 1
+    assert archive.extent(BOB) is not None
+    assert offline.extent(BOB) is not None
 
 
 def test_nothing_is_taken_or_given_after_closing(storage: Storage) -> None:
@@ -331,7 +453,8 @@ def test_nothing_is_taken_or_given_after_closing(storage: Storage) -> None:
         lambda: list(vcards.owners()),
         lambda: roster.put(ALICE, "a", 1),
         lambda: archive.append(ALICE, entry(1), wait=False),
-        lambda: archive.expire(1, 1),
+        lambda: archive.trim(ALICE, before=1, limit=1),
+        lambda: list(archive.owners()),
         lambda: files.put("a", b""),
         lambda: storage.forget(ALICE),
         lambda: storage.store("new", Record),

@@ -20,6 +20,8 @@ from actors.storage import Archive, Entry, Map, Record, Storage, StorageError, o
 from actors.storage import sqlite as sqlite_module
 from actors.storage.tables import metadata
 
+# What finds words is beyond what metadata can say.
+NOT_WORDS = {"include_name": lambda name, *_: not (name or "").startswith(("sought_words", "sought_by_words"))}
 ALICE = "alice@example.org"
 ROOT = Path(__file__).parents[3]
 
@@ -90,7 +92,7 @@ from actors.storage import Archive, Entry, open_storage
 storage = open_storage(f"sqlite:///{sys.argv[1]}")
 archive = storage.store("archive", Archive)
 gevent.joinall([gevent.spawn(archive.append, "a", Entry(1.0, "", n)) for n in range(2000)], raise_error=True)
-assert archive.count("a") == 2000
+assert len(archive.page("a", limit=9_999)) == 2000
 storage.close()
 """
 
@@ -154,7 +156,7 @@ def test_a_damaged_file_is_a_storage_error(sqlite: Storage, path: Path) -> None:
     archive = sqlite.store("archive", Archive)
     for number in range(200):
         archive.append(ALICE, Entry(number, "", "x" * 1000), wait=False)
-    assert archive.count(ALICE) == 200
+    assert len(archive.page(ALICE, limit=9_999)) == 200
     sqlite.close()
     size = path.stat().st_size
     with path.open("r+b") as file:
@@ -190,7 +192,7 @@ def test_the_migrations_lead_to_the_tables_as_declared(sqlite: Storage, path: Pa
     sqlite.close()
     engine = create_engine(f"sqlite:///{path}", poolclass=NullPool)
     with engine.connect() as connection:
-        assert compare_metadata(MigrationContext.configure(connection), metadata) == []
+        assert compare_metadata(MigrationContext.configure(connection, opts=NOT_WORDS), metadata) == []
 
 
 @pytest.mark.parametrize(

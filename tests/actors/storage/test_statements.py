@@ -2,13 +2,25 @@
 
 from collections.abc import Iterator
 from contextlib import closing
-from itertools import product
 from pathlib import Path
 
 import pytest
 from sqlalchemy import Connection, Executable, make_url
 
 from actors.storage import sqlite, statements
+
+
+def page(*narrowed: str, backwards: bool) -> Executable:
+    """The statement for a page, narrowed in these ways."""
+    ways = dict.fromkeys(("by_peer", "by_part", "by_id", "by_word", "waiting"), False) | dict.fromkeys(narrowed, True)
+    return statements.page(backwards=backwards, **ways)
+
+
+PAGES = {
+    (narrowed, backwards): page(*narrowed, backwards=backwards)
+    for narrowed in ((), ("by_peer",), ("by_peer", "by_part"), ("waiting",))
+    for backwards in (False, True)
+}
 
 
 @pytest.fixture
@@ -31,10 +43,10 @@ def plan(connection: Connection, statement: Executable) -> str:
         statements.GET_ITEMS,
         statements.RECORD_OWNERS,
         statements.ITEM_OWNERS,
-        statements.COUNT,
         statements.APPEND_WITHIN,
-        statements.EXPIRE,
-        *(statements.page(backwards=b, by_peer=p, by_id=False) for b, p in product((False, True), repeat=2)),
+        statements.NEWEST,
+        statements.NEXT_OWNER,
+        *PAGES.values(),
     ],
     ids=str,
 )
@@ -47,10 +59,41 @@ def test_what_is_asked_often_is_found_by_an_index_and_not_sorted(connection: Con
     assert "TEMP B-TREE" not in steps
 
 
-def test_a_page_of_one_peer_uses_the_index_by_peer(connection: Connection) -> None:
-    assert "entry_by_peer (store=? AND owner=? AND peer=? AND id>?" in plan(
-        connection, statements.page(backwards=False, by_peer=True, by_id=False)
-    )
+@pytest.mark.parametrize("backwards", [False, True])
+@pytest.mark.parametrize(
+    ("narrowed", "found"),
+    [
+        ((), "sqlite_autoindex_entry_1 (store=? AND owner=? AND id>? AND id<?)"),
+        (("by_peer",), "entry_by_peer (store=? AND owner=? AND peer=? AND id>? AND id<?)"),
+        (("by_peer", "by_part"), "entry_by_peer (store=? AND owner=? AND peer=? AND id>? AND id<?)"),
+        (("waiting",), "entry_waiting (store=? AND owner=? AND id>? AND id<?)"),
+    ],
+)
+def test_a_page_is_read_where_it_begins_however_much_there_is(
+    connection: Connection, backwards: bool, narrowed: tuple[str, ...], found: str
+) -> None:
+    assert found in plan(connection, page(*narrowed, backwards=backwards))
+
+
+@pytest.mark.parametrize("backwards", [False, True])
+def test_words_are_looked_up_and_not_looked_for(connection: Connection, backwards: bool) -> None:
+    steps = plan(connection, page("by_word", backwards=backwards))
+    assert "SCAN sought_words VIRTUAL TABLE INDEX 0:M" in steps  # MATCH
+    assert "SCAN entry" not in steps
+    assert "SCAN sought\n" not in f"{steps}\n"
+
+
+def test_how_much_there_is_and_what_has_to_go_is_read_at_the_ends(connection: Connection) -> None:
+    for statement in (statements.EXTENT, statements.TRIM):
+        steps = plan(connection, statement)
+        assert "SCAN entry" not in steps
+        assert steps.count("sqlite_autoindex_entry_1 (store=? AND owner=?") >= 2
+        assert "TEMP B-TREE" not in steps
+
+
+@pytest.mark.parametrize("statement", [statements.WAIT, statements.REPLACE, statements.DELETE_ENTRY], ids=str)
+def test_what_changes_an_entry_finds_it_by_its_key(connection: Connection, statement: Executable) -> None:
+    assert "sqlite_autoindex_entry_1 (store=? AND owner=? AND id=?)" in plan(connection, statement)
 
 
 @pytest.mark.parametrize("statement", statements.FORGET, ids=str)

@@ -45,7 +45,7 @@ def test_many_writes_share_few_commits(database: Storage, commits: list[int]) ->
         crowd.spawn(archive.append, f"user{number}", Entry(1.0, BOB, None))
     crowd.join(raise_error=True)
     assert len(commits) <= 20
-    assert archive.count("user999") == 1
+    assert len(archive.page("user999", limit=9_999)) == 1
 
 
 def test_a_read_sees_the_writes_before_it(database: Storage) -> None:
@@ -87,7 +87,7 @@ def test_a_failure_nobody_waits_for_is_logged(database: Storage, caplog: pytest.
     archive = database.store("archive", Archive)
     archive.append(ALICE, Entry(1.0, UNSTORABLE, "secret"), wait=False)
     archive.append(ALICE, Entry(1.0, BOB, None), wait=False)
-    assert archive.count(ALICE) == 1
+    assert len(archive.page(ALICE, limit=9_999)) == 1
     assert "not stored: store 'archive', owner 'alice@example.org'" in caplog.text
     assert "secret" not in caplog.text
 
@@ -119,7 +119,7 @@ def test_a_caller_waits_while_the_queue_is_full(sqlite: Storage, monkeypatch: py
     gevent.idle()
     assert len(appended) < 10
     pouring.get()
-    assert archive.count(ALICE) == 10
+    assert len(archive.page(ALICE, limit=9_999)) == 10
 
 
 def test_a_caller_that_gives_up_waiting_leaves_the_write_to_happen(database: Storage) -> None:
@@ -135,6 +135,7 @@ def test_closing_finishes_what_was_accepted_and_refuses_the_rest(
 ) -> None:
     monkeypatch.setattr(writer, "QUEUED_AT_MOST", 5)
     archive = sqlite.store("archive", Archive)
+    first = archive.append(ALICE, Entry(1.0, BOB, None))
     crowd = [gevent.spawn(archive.append, ALICE, Entry(1.0, BOB, number)) for number in range(20)]
     gevent.sleep(0)
     sqlite.close()
@@ -144,7 +145,7 @@ def test_closing_finishes_what_was_accepted_and_refuses_the_rest(
     assert accepted
     assert {type(error) for error in refused} == {StorageClosed}
     with closing(sqlite3.connect(path)) as other:
-        assert {id for (id,) in other.execute("SELECT id FROM entry")} == accepted
+        assert {id for (id,) in other.execute("SELECT id FROM entry")} == accepted | {first}
 
 
 def test_closing_gives_up_in_time_what_another_process_does_not_let_happen(

@@ -9,12 +9,13 @@ from net.xmpp.stamps import DELAY, stamp
 from tests.world import Client, World, failure, settle
 
 BODY = "{jabber:client}body"
+WITHOUT_ARCHIVE = 'xeps.disabled=["archive"]'
 
 
 class Full(Archive):
     """A disk without any room: nothing can be stored, read or deleted."""
 
-    def append_within(self, owner: str, entry: Entry, at_most: int) -> str | None:
+    def append(self, owner: str, entry: Entry, *, wait: bool = True) -> str:
         raise StorageError("no space left on device")
 
     def page(self, owner: str, **wanted: object) -> list[tuple[str, Entry]]:  # type: ignore[override]
@@ -41,8 +42,13 @@ def arrives(world: World, resource: str = "balcony") -> Client:
     return world.connect("juliet", resource).says("<presence/>")
 
 
-def archive(world: World) -> Offline:
+def offline(world: World) -> Offline:
     return next(feature for feature in world.domain.hooks.features if isinstance(feature, Offline))
+
+
+def with_and_without_an_archive() -> pytest.MarkDecorator:
+    """The option that turns the archive off, or nothing."""
+    return pytest.mark.parametrize("sets", [(), (WITHOUT_ARCHIVE,)], ids=["archive", "no archive"])
 
 
 @pytest.mark.parametrize("type", ["chat", "normal", "", "unheard-of"])
@@ -99,16 +105,18 @@ def test_any_text_survives_being_stored(text: str) -> None:
     assert texts(arrives(world)) == [text]
 
 
-def test_messages_wait_while_every_priority_is_negative() -> None:
-    world, romeo = world_of_two()
+@with_and_without_an_archive()
+def test_messages_wait_while_every_priority_is_negative(sets: tuple[str, ...]) -> None:
+    world, romeo = world_of_two(*sets)
     juliet = world.available("juliet", "balcony", "<presence><priority>-1</priority></presence>")
     romeo.says(message("x"))
     assert texts(juliet) == []
     assert texts(juliet.says("<presence><priority>0</priority></presence>")) == ["x"]
 
 
-def test_messages_are_delivered_once() -> None:
-    world, romeo = world_of_two()
+@with_and_without_an_archive()
+def test_messages_are_delivered_once(sets: tuple[str, ...]) -> None:
+    world, romeo = world_of_two(*sets)
     romeo.says(message("x"))
     first = arrives(world)
     assert texts(first) == ["x"]
@@ -117,8 +125,9 @@ def test_messages_are_delivered_once() -> None:
     assert texts(arrives(world, "chamber")) == []
 
 
-def test_two_resources_that_come_at_once_get_them_once_together() -> None:
-    world, romeo = world_of_two()
+@with_and_without_an_archive()
+def test_two_resources_that_come_at_once_get_them_once_together(sets: tuple[str, ...]) -> None:
+    world, romeo = world_of_two(*sets)
     romeo.says(message("x")).says(message("y"))
     clients = [world.connect("juliet", name) for name in ("balcony", "chamber")]
     for client in clients:
@@ -127,8 +136,9 @@ def test_two_resources_that_come_at_once_get_them_once_together() -> None:
     assert sorted(map(texts, clients)) == [[], ["x", "y"]]
 
 
-def test_messages_outlive_the_user_falling_asleep() -> None:
-    world, romeo = world_of_two()
+@with_and_without_an_archive()
+def test_messages_outlive_the_user_falling_asleep(sets: tuple[str, ...]) -> None:
+    world, romeo = world_of_two(*sets)
     romeo.says(message("x"))
     world.clock.advance(60)
     world.clock.advance(60)
@@ -137,8 +147,9 @@ def test_messages_outlive_the_user_falling_asleep() -> None:
     assert texts(arrives(world)) == ["x", "y"]
 
 
-def test_what_a_broken_connection_did_not_take_waits_again_with_its_first_stamp() -> None:
-    world, romeo = world_of_two()
+@with_and_without_an_archive()
+def test_what_a_broken_connection_did_not_take_waits_again_with_its_first_stamp(sets: tuple[str, ...]) -> None:
+    world, romeo = world_of_two(*sets)
     then = world.clock.now()
     romeo.says(message("x")).says(message("y"))
     world.clock.advance(60)
@@ -152,8 +163,9 @@ def test_what_a_broken_connection_did_not_take_waits_again_with_its_first_stamp(
     assert [[note.get("stamp") for note in node.iterfind(DELAY)] for node in heard] == [[stamp(then)]] * 2
 
 
-def test_what_one_resource_did_not_take_is_not_lost_when_another_has_come_meanwhile() -> None:
-    world, romeo = world_of_two()
+@with_and_without_an_archive()
+def test_what_one_resource_did_not_take_is_not_lost_when_another_has_come_meanwhile(sets: tuple[str, ...]) -> None:
+    world, romeo = world_of_two(*sets)
     romeo.says(message("x"))
     first, second = world.connect("juliet", "balcony"), world.connect("juliet", "chamber")
     first.wire.hear(b"<presence/>")
@@ -197,8 +209,9 @@ def test_a_message_with_anything_else_in_it_is_stored(content: str) -> None:
     assert len([node for node in arrives(world).hears() if node.tag.endswith("}message")]) == 1
 
 
-def test_beyond_the_limit_the_sender_gets_an_error() -> None:
-    world, romeo = world_of_two("limits.offline=2")
+@with_and_without_an_archive()
+def test_beyond_the_limit_the_sender_gets_an_error(sets: tuple[str, ...]) -> None:
+    world, romeo = world_of_two("limits.offline=2", *sets)
     for number in range(3):
         romeo.says(message(str(number)))
     answer = romeo.hears_one()
@@ -208,8 +221,9 @@ def test_beyond_the_limit_the_sender_gets_an_error() -> None:
     assert romeo.hears() == []
 
 
-def test_what_waits_always_fits_into_the_outbox_of_a_connection() -> None:
-    world, romeo = world_of_two("limits.outbox=40000", "limits.stanza=20000")
+@with_and_without_an_archive()
+def test_what_waits_always_fits_into_the_outbox_of_a_connection(sets: tuple[str, ...]) -> None:
+    world, romeo = world_of_two("limits.outbox=40000", "limits.stanza=20000", *sets)
     for _ in range(3):
         romeo.says(message("x" * 12_000))
     assert failure(romeo.hears_one()) == ("cancel", "service-unavailable")
@@ -221,8 +235,9 @@ def test_what_waits_always_fits_into_the_outbox_of_a_connection() -> None:
     assert romeo.hears() == []
 
 
-def test_what_waits_is_counted_again_by_a_user_that_has_slept() -> None:
-    world, romeo = world_of_two("limits.outbox=40000", "limits.stanza=20000")
+@with_and_without_an_archive()
+def test_what_waits_is_counted_again_by_a_user_that_has_slept(sets: tuple[str, ...]) -> None:
+    world, romeo = world_of_two("limits.outbox=40000", "limits.stanza=20000", *sets)
     romeo.says(message("x" * 12_000)).says(message("x" * 12_000))
     world.clock.advance(60)
     world.clock.advance(60)
@@ -230,25 +245,26 @@ def test_what_waits_is_counted_again_by_a_user_that_has_slept() -> None:
     assert failure(romeo.hears_one()) == ("cancel", "service-unavailable")
 
 
-def test_storage_can_be_turned_off() -> None:
-    _, romeo = world_of_two("limits.offline=0")
+@with_and_without_an_archive()
+def test_storage_can_be_turned_off(sets: tuple[str, ...]) -> None:
+    _, romeo = world_of_two("limits.offline=0", *sets)
     assert failure(romeo.says(message("x")).hears_one()) == ("cancel", "service-unavailable")
 
 
 def test_a_message_that_cannot_be_stored_comes_back_to_its_sender() -> None:
-    world, romeo = world_of_two()
-    archive(world)._archive = Full()
+    world, romeo = world_of_two(WITHOUT_ARCHIVE)
+    offline(world)._kept = Full()
     assert failure(romeo.says(message("x")).hears_one()) == ("cancel", "internal-server-error")
 
 
 def test_a_resource_can_come_online_while_nothing_can_be_read() -> None:
     world, romeo = world_of_two()
     romeo.says(message("x"))
-    feature = archive(world)
-    whole, feature._archive = feature._archive, Full()
+    feature = offline(world)
+    whole, feature._kept = feature._kept, Full()
     juliet = arrives(world)
     assert [node.tag for node in juliet.hears()] == ["{jabber:client}presence"]
-    feature._archive = whole
+    feature._kept = whole
     juliet.says("<presence type='unavailable'/>").says("<presence/>")
     assert texts(juliet) == ["x"]
 

@@ -13,7 +13,7 @@ def forged(by: str, id: str = "forged") -> str:
 
 @pytest.fixture
 def couple() -> tuple[Client, Client]:
-    world = World("romeo", "juliet")
+    world = World("romeo", "juliet", sets=('xeps.disabled=["archive"]',))
     return world.available("romeo", "orchard"), world.available("juliet", "balcony")
 
 

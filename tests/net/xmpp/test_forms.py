@@ -196,3 +196,12 @@ def test_any_submission_is_read_or_refused(
         if each.type.startswith("jid-"):
             assert len(found.jids(each.var)) == len(found.texts(each.var))
     form.xml(found)
+
+
+def test_into_an_open_list_anything_may_be_entered() -> None:
+    """XEP-0122 §4.2.2."""
+    field = Field("ids", "list-multi", options=(Option("a"),), open=True)
+    assert field.read(["a", "b"]) == ("a", "b")
+    validation = field.xml()[0]
+    assert validation.tag == "{http://jabber.org/protocol/xdata-validate}validate"
+    assert [node.tag for node in validation] == ["{http://jabber.org/protocol/xdata-validate}open"]

@@ -1,0 +1,236 @@
+"""XEP-0313: Message Archive Management. What a user has written and been written is kept, and can be asked for.
+
+`worth.py` says what is kept, `preferences.py` of whom, `retention.py` for how long; `query.py` what of it somebody
+wants to see (`search.py` by its words), and `retraction.py` what nobody shall see any more.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import Annotated, Any
+
+import msgspec
+
+from actors.hooks import XEP, Aside, Feature, accepted, asks, outbound, serving
+from actors.host import Domain
+from actors.storage import Archive as Store
+from actors.storage import Entry, Record, StorageError
+from actors.user import Resource, User
+from actors.xeps.archive.preferences import PREFS, Preferences
+from actors.xeps.archive.query import FORM, NAMESPACE, Found, Query
+from actors.xeps.archive.retention import Retention, Sweep
+from actors.xeps.archive.retraction import NAMESPACE as RETRACTION
+from actors.xeps.archive.retraction import bury, retracted_by
+from actors.xeps.archive.search import NAMESPACE as SEARCH
+from actors.xeps.archive.search import catch_up
+from actors.xeps.archive.worth import worth_keeping
+from actors.xeps.stanza_ids import assigned, stanza_id
+from net.limits import Rate, Throttle
+from net.xmpp.errors import StanzaError
+from net.xmpp.jid import JID
+from net.xmpp.paging import RSM, page
+from net.xmpp.stamps import stamp
+from net.xmpp.stanza import Stanza
+from net.xmpp.xml import CLIENT, Element, element, escape
+
+log = logging.getLogger(__name__)
+
+QUERY = f"{{{NAMESPACE}}}query"
+METADATA = f"{{{NAMESPACE}}}metadata"
+
+# What somebody takes back has to be looked for: for each in so many cases an hour, so that nobody has it done for fun.
+RETRACTIONS_PER_HOUR = 300
+
+
+class ArchiveOptions(msgspec.Struct, frozen=True, kw_only=True):
+    """`page`: how many messages one query gets at most. `addresses`: how many there may be in a user's preferences."""
+
+    page: Annotated[int, msgspec.Meta(ge=1, le=10_000)] = 100
+    addresses: Annotated[int, msgspec.Meta(ge=0, le=100_000)] = 1000
+
+
+class Archive(Feature):
+    """Keeps the messages of each user, and shows them to the user's clients.
+
+    A message is stored before it goes anywhere, by its sender's User and by its recipient's: whoever has been given it
+    can be sure that it is there. What the recipient's clients get bears the id under which it is kept.
+
+    The state in a User is the user's preferences, once they are known; None: as the domain has it.
+    """
+
+    implements = (
+        XEP(313, "1.1.3", "Message Archive Management"),
+        XEP(424, "0.4.2", "Message Retraction"),
+        XEP(431, "0.2.0", "Full Text Search in MAM"),
+        XEP(441, "0.2.0", "Message Archive Management Preferences"),
+        XEP(59, "1.0", "Result Set Management"),
+        XEP(297, "1.0", "Stanza Forwarding"),
+    )
+    advertises = (RETRACTION,)
+    advertises_for_accounts = (
+        NAMESPACE,
+        f"{NAMESPACE}#extended",
+        f"{NAMESPACE}#groupchat-field",
+        RETRACTION,
+        f"{RETRACTION}#tombstone",
+        SEARCH,
+        RSM,
+    )
+    after = ("blocking", "offline", "stanza_ids")
+    requires = ("stanza_ids",)
+    Options = ArchiveOptions
+
+    def __init__(self, domain: Domain, options: Any) -> None:
+        super().__init__(domain, options)
+        self._kept = domain.storage.store("archive", Store)
+        self._preferences: Record[Preferences] = domain.storage.store("archive-preferences", Record, of=Preferences)
+        self._retracting = Throttle(Rate(RETRACTIONS_PER_HOUR / 3600, burst=3600))
+        self._now = 0.0
+        self._default = Preferences(domain.options.archive)
+        # Several pages fit into an outbox: nobody is cut off for having asked for two.
+        self._room = domain.config.limits.outbox // 8
+
+    @serving
+    def expire(self) -> None:
+        """§3.2: from now on archives keep to their limits."""
+        Sweep(self.domain, Retention(self.domain), self._serves).begin()
+
+    def _serves(self) -> bool:
+        domain = self.domain
+        return domain.router.domain(domain.name) is domain and self in domain.hooks.features
+
+    # -- what passes
+
+    @outbound
+    def keep_own(self, user: User, stanza: Stanza) -> Stanza:
+        """What the user says to others. What they say to themselves is kept once, as it comes in (§6.1.1)."""
+        if stanza.kind == "message" and stanza.to is not None and stanza.to.bare != user.jid:
+            self._keep(user, stanza, stanza.to)
+        return stanza
+
+    @accepted
+    def keep(self, user: User, message: Stanza, waiting: bool) -> Stanza:
+        """What the user is told: from now on it bears its id (§3.4)."""
+        known = assigned(message, user.jid)
+        if known is not None:  # a Session that had ended has handed it back
+            if waiting:
+                self._kept.wait(user.jid, [known], True)
+            return message
+        assert message.from_ is not None
+        id = self._keep(user, message, message.from_, waiting=waiting)
+        return message if id is None else message.with_content(stanza_id(user.jid, id))
+
+    def _keep(self, user: User, message: Stanza, peer: JID, *, waiting: bool = False) -> str | None:
+        """Stores a message; its id, None where it is not to be kept. An anonymous user could ask for it nevermore."""
+        if not worth_keeping(message) or user.jid in self.domain.accounts.guests:
+            return None
+        if not self._preferred(user).keep(user, peer):
+            return None
+        # What follows a message has a later id than it, whatever becomes of the clock.
+        self._now = max(self._now, self.domain.clock.now())
+        entry = Entry(self._now, peer.bare, message.wire.decode(), peer.resource, waiting)
+        id: str = self._kept.append(user.jid, entry)
+        if retracted_by(message) is not None:
+            self._bury(user, peer, message)
+        return id
+
+    def _bury(self, user: User, peer: JID, retraction: Stanza) -> None:
+        """XEP-0424 §4. The retraction is kept whatever becomes of this."""
+        assert retraction.from_ is not None
+        if not self._retracting.take((user.jid, retraction.from_.bare), self._now):
+            log.info("%s has taken back too much: no tombstone for %r", retraction.from_.bare, user)
+            return
+        try:
+            bury(self._kept, user.jid, peer, retraction, self._now)
+        except StorageError as error:
+            log.error("%r: there is no tombstone for what was taken back: %s", user, error)
+
+    # -- preferences (XEP-0441)
+
+    @asks("get", PREFS, of=User, own=True)
+    def preferences(self, user: User, iq: Stanza) -> Stanza:
+        """§2.1, examples 1 and 2."""
+        return iq.result(self._preferred(user).xml())
+
+    @asks("set", PREFS, of=User, own=True)
+    def prefer(self, user: User, iq: Stanza) -> Stanza:
+        """§2.1, examples 4 and 5. They hold for messages from now on."""
+        assert iq.payload is not None
+        preferences = Preferences.read(iq.payload, self.options.addresses)
+        self._preferences.put(user.jid, preferences)
+        user.state[self.name] = preferences
+        return iq.result(preferences.xml())
+
+    def _preferred(self, user: User) -> Preferences:
+        if self.name not in user.state:
+            user.state[self.name] = self._preferences.get(user.jid)
+        own: Preferences | None = user.state[self.name]
+        return self._default if own is None else own
+
+    # -- queries
+
+    @asks("get", QUERY, of=User, own=True)
+    def form(self, user: User, iq: Stanza) -> Stanza:
+        """§4.1.5: what can be asked for."""
+        return iq.result(element(QUERY, None, FORM.xml()))
+
+    @asks("set", QUERY, of=User, own=True)
+    def query(self, user: User, iq: Stanza) -> Stanza | Aside:
+        """§4: the messages of a page, and then that it ends there.
+
+        Those that have waited for a resource to come wait no more: this one has them (§6.1.1).
+        """
+        assert iq.payload is not None and iq.from_ is not None
+        asker = user.resources.get(iq.from_.resource)
+        if asker is None:
+            raise StanzaError("forbidden", "only a connected resource can be given messages")
+        query = Query.read(iq.payload, self.options.page)
+        if query.words is None:
+            return self._answer(user, asker, iq, query)
+        return Aside(lambda: self._search(user, asker, iq, query))
+
+    def _search(self, user: User, asker: Resource, iq: Stanza, query: Query) -> Stanza:
+        """XEP-0431."""
+        catch_up(self._kept, user.jid)
+        return self._answer(user, asker, iq, query)
+
+    def _answer(self, user: User, asker: Resource, iq: Stanza, query: Query) -> Stanza:
+        assert iq.payload is not None
+        found, complete = query.find(self._kept, user.jid, self._room)
+        self._show(user, asker, found[::-1] if query.flipped else found, iq.payload.get("queryid"))
+        self._kept.wait(user.jid, [id for id, entry in found if entry.waiting], False)
+        return iq.result(self._fin(user, query, found, complete))
+
+    def _show(self, user: User, asker: Resource, found: Found, queryid: str | None) -> None:
+        """§4.2: each message in one of its own. All of it is text already."""
+        named = f' queryid="{escape(queryid)}"' if queryid is not None else ""
+        to = user.full_jid(asker)
+        for id, entry in found:
+            whole = f'<message xmlns="{CLIENT}"{entry.doc.removeprefix("<message")}'
+            body = (
+                f'<result xmlns="{NAMESPACE}"{named} id="{id}"><forwarded xmlns="urn:xmpp:forward:0">'
+                f'<delay xmlns="urn:xmpp:delay" stamp="{stamp(entry.when)}"/>{whole}</forwarded></result>'
+            )
+            user.deliver(asker, Stanza("message", to=to, from_=user.jid, body=body.encode()))
+
+    def _fin(self, user: User, query: Query, found: Found, complete: bool) -> Element:
+        """§4.3.2. How many there are is told where all of them are asked for: it costs nothing to know."""
+        count = None
+        if not query.narrowed:
+            extent = self._kept.extent(user.jid)
+            count = extent.entries if extent is not None else 0
+        first, last = (found[0][0], found[-1][0]) if found else (None, None)
+        fin = element(f"{{{NAMESPACE}}}fin", None, page(first, last, count))
+        if complete:
+            fin.set("complete", "true")
+        return fin
+
+    @asks("get", METADATA, of=User, own=True)
+    def metadata(self, user: User, iq: Stanza) -> Stanza:
+        """§5: where the archive begins and ends."""
+        extent = self._kept.extent(user.jid)
+        told = element(METADATA)
+        if extent is not None:
+            for tag, id, when in (("start", extent.first, extent.since), ("end", extent.last, extent.until)):
+                told.append(element(f"{{{NAMESPACE}}}{tag}", None, id=id, timestamp=stamp(when)))
+        return iq.result(told)

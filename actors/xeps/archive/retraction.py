@@ -1,0 +1,62 @@
+"""XEP-0424: Message Retraction. What its author has taken back is not shown any more."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from actors.storage import Archive
+from net.xmpp.jid import JID
+from net.xmpp.stamps import stamp
+from net.xmpp.stanza import Stanza
+from net.xmpp.xml import element, escape, parse
+
+NAMESPACE = "urn:xmpp:message-retract:1"
+RETRACT = f"{{{NAMESPACE}}}retract"
+RETRACTED = f"{{{NAMESPACE}}}retracted"
+
+# A message is looked for among so many, the latest ones of the conversation, some at a time.
+LATEST = 500
+AT_A_TIME = 100
+
+
+def retracted_by(message: Stanza) -> str | None:
+    """Of a retraction that can be told from others, which message it takes back; None for any other message."""
+    if NAMESPACE.encode() not in message.body or not message.id:
+        return None
+    retract = message.find(RETRACT)
+    return retract.get("id") or None if retract is not None else None
+
+
+def bury(archive: Archive, owner: JID, peer: JID, retraction: Stanza, now: float) -> None:
+    """Puts a tombstone in place of what the retraction takes back, if that is among the latest messages (§4).
+
+    Only what is from the same bare JID (§5); and no retraction, since that has to stay.
+    """
+    wanted, author = retracted_by(retraction), retraction.from_
+    assert wanted is not None and author is not None
+    for id, doc in _latest(archive, owner, peer):
+        if escape(wanted) not in doc:
+            continue
+        message = Stanza.read(parse(doc.encode()))
+        if message.id != wanted or message.from_ is None or message.from_.bare != author.bare:
+            continue
+        if message.find(RETRACT) is None and message.find(RETRACTED) is None:
+            archive.replace(owner, id, _tombstone(message, retraction, now))
+        return
+
+
+def _latest(archive: Archive, owner: JID, peer: JID) -> Iterator[tuple[str, str]]:
+    before = None
+    for _ in range(LATEST // AT_A_TIME):
+        found = archive.page(owner, peer=peer.bare, before=before, backwards=True, limit=AT_A_TIME)
+        yield from ((id, entry.doc) for id, entry in reversed(found))
+        if len(found) < AT_A_TIME:
+            return
+        before = found[0][0]
+
+
+def _tombstone(message: Stanza, retraction: Stanza, now: float) -> str:
+    assert retraction.id is not None
+    content = element("message", None, element(RETRACTED, None, id=retraction.id, stamp=stamp(now)))
+    tombstone = Stanza("message", type=message.type, to=message.to, from_=message.from_, id=message.id, content=content)
+    return tombstone.wire.decode()
