@@ -59,6 +59,7 @@ def measure(
 
 def once(server: Server, run: Run, seconds: float) -> list[Row]:
     """Starts the server, loads it from a process of its own, and stops it. Raises CannotRun, Stuck."""
+    server.configure(archive=run.archive)
     address = (HOST, server.tls_port if run.tls else server.port)
     process = ProcessPoolExecutor(1, get_context("spawn"), initializer=signal.signal, initargs=QUIETLY)
     with server, process:

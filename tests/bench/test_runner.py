@@ -24,6 +24,9 @@ class Terse(Server):
 
     name = "terse"
 
+    def configure(self, *, archive: bool) -> None:
+        """There is nothing to write."""
+
     def prepare(self) -> None:
         """There is nothing to do."""
 

@@ -1,11 +1,13 @@
 """Each scenario in a small form, against a server that runs: it comes to its end, and its figures are possible."""
 
 import math
+import sqlite3
+from contextlib import closing
 
 import pytest
 
 from tests.bench.measure import Row
-from tests.bench.runner import load
+from tests.bench.runner import load, once
 from tests.bench.scenarios import RUNS, Run, Scenario
 from tests.bench.scenarios.chat import Chat
 from tests.bench.scenarios.growth import Growth
@@ -64,3 +66,12 @@ def peer(request, tmp_path_factory):
 def test_other_servers_bear_the_same_load(peer, kind, wire):
     ((_, values),) = measured(peer, kind, wire)
     assert next(iter(values.values())) > 0
+
+
+@pytest.mark.parametrize("archive", [True, False])
+def test_what_is_said_is_kept_where_that_is_measured_and_nowhere_else(tmp_path, archive):
+    server = prepare("parley", tmp_path, USERS)
+    once(server, Run(SMALL[Chat], archive=archive), 0.3)
+    with closing(sqlite3.connect(server.folder / "data" / "parley.sqlite")) as database:
+        ((kept,),) = database.execute("SELECT count(*) FROM entry")
+    assert (kept > 0) is archive

@@ -12,6 +12,9 @@ NO_CERTIFICATE = Certificate(Path("none"), Path("none"))
 class Broken(Server):
     name = "broken"
 
+    def configure(self, *, archive: bool) -> None:
+        """There is nothing to write."""
+
     def prepare(self) -> None:
         """There is nothing to do."""
 

@@ -27,10 +27,11 @@ class Scenario(Protocol):
 
 
 class Run(NamedTuple):
-    """A scenario, and whether the clients speak TLS."""
+    """A scenario, whether the clients speak TLS, and whether the servers keep all messages."""
 
     scenario: Scenario
-    tls: bool
+    tls: bool = False
+    archive: bool = False
 
 
 # In the order in which they are shown. What Parley cannot do yet has no line here.
@@ -44,7 +45,11 @@ BOTH: dict[str, Scenario] = {
     "storm": Storm(users=2_000),
 }
 # With TLS these would say nothing new.
-PLAIN: dict[str, Scenario] = {"growth": Growth(Chat(pairs=50, window=10), levels=(0, 1_000, 10_000))}
+PLAIN: dict[str, Run] = {
+    "growth": Run(Growth(Chat(pairs=50, window=10), levels=(0, 1_000, 10_000))),
+    "archive-50x10": Run(Chat(pairs=50, window=10), archive=True),
+    "archive-500x2": Run(Chat(pairs=500, window=2), archive=True),
+}
 
 RUNS = {f"{name}{'-tls' * tls}": Run(scenario, tls) for name, scenario in BOTH.items() for tls in (False, True)}
-RUNS |= {name: Run(scenario, tls=False) for name, scenario in PLAIN.items()}
+RUNS |= PLAIN

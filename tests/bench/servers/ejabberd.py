@@ -38,7 +38,10 @@ modules:
   mod_roster: {{versioning: true}}
   mod_vcard: {{search: false}}
   mod_version: {{}}
+{archiving}
 """
+
+ARCHIVING = "  mod_mam: {default: always, assume_mam_usage: true}"
 
 # Run inside of it, in Erlang. Each line of the file is a user with all contacts; the records are those of its
 # ejabberd_auth.hrl, scram.hrl and mod_roster.hrl. Rosters and passwords are by default on the disk alone; in memory,
@@ -72,9 +75,10 @@ class Ejabberd(Server):
             None if shutil.which("erl") and _libraries() else "it is not in /usr/lib; the Debian package has its name"
         )
 
-    def prepare(self) -> None:
+    def configure(self, *, archive: bool) -> None:
         config = self.folder / "ejabberd.yml"
         values = {"host": HOST, "port": self.port, "tls_port": self.tls_port, "domain": users.DOMAIN}
+        values["archiving"] = ARCHIVING if archive else ""
         config.write_text(CONFIG.format(certificate=self.certificate, **values))
         self.environment = {
             "EJABBERD_CONFIG_PATH": str(config),
@@ -82,6 +86,8 @@ class Ejabberd(Server):
             "ERL_LIBS": str(_libraries()),
             "HOME": str(self.folder),
         }
+
+    def prepare(self) -> None:
         file = self.folder / "users"
         lines = ((number, *users.contacts(number, self.users)) for number in range(self.users))
         file.write_text("\n".join(" ".join(map(users.name, line)) for line in lines))

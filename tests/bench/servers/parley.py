@@ -21,6 +21,9 @@ required = false
 certificate = "{certificate.chain}"
 key = "{certificate.key}"
 
+[xeps]
+disabled = {disabled}
+
 [limits]
 connections_per_address = 1_000_000
 half_open_per_address = 1_000_000
@@ -33,10 +36,13 @@ login_seconds = 600
 class Parley(Server):
     name = "parley"
 
-    def prepare(self) -> None:
+    def configure(self, *, archive: bool) -> None:
         self._config = self.folder / "parley.toml"
         values = {"folder": self.folder, "host": HOST, "port": self.port, "tls_port": self.tls_port}
+        values["disabled"] = "[]" if archive else '["archive"]'
         self._config.write_text(CONFIG.format(certificate=self.certificate, **values))
+
+    def prepare(self) -> None:
         self.environment = {"PYTHONPATH": str(ROOT)}
         self.run([sys.executable, str(FILL), str(self._config), str(self.users)])
 

@@ -1,4 +1,4 @@
-"""Prosody, from Debian's package: its own files for storage, epoll, and the features that Parley has too."""
+"""Prosody, from Debian's package: its own files for storage, SQLite for archives, epoll, and features as Parley's."""
 
 from __future__ import annotations
 
@@ -24,14 +24,16 @@ c2s_ports = {{ {port} }}
 c2s_direct_tls_ports = {{ {tls_port} }}
 c2s_require_encryption = false
 c2s_timeout = 600
-storage = "internal"
 authentication = "internal_hashed"
 password_hash = "SHA-256"
 default_iteration_count = {iterations}
 modules_enabled = {{
     "roster", "saslauth", "tls", "disco", "posix", "ping", "private", "blocklist", "vcard_legacy", "time", "version",
-    "lastactivity", "admin_adhoc",
+    "lastactivity", "admin_adhoc", {archiving}
 }}
+storage = {{ archive = "sql" }}
+sql = {{ driver = "SQLite3", database = "archive.sqlite" }}
+default_archive_policy = true
 modules_disabled = {{ "s2s" }}
 certificates = "{folder}"
 ssl = {{ certificate = "{certificate.chain}", key = "{certificate.key}" }}
@@ -57,12 +59,15 @@ class Prosody(Server):
     def missing(cls) -> str | None:
         return None if shutil.which("prosody") else "no program prosody; the Debian package has its name"
 
-    def prepare(self) -> None:
+    def configure(self, *, archive: bool) -> None:
         self._config = self.folder / "prosody.cfg.lua"
         values = {"folder": self.folder, "host": HOST, "port": self.port, "tls_port": self.tls_port}
         values |= {"domain": users.DOMAIN, "iterations": users.ITERATIONS, "collector": self.collector}
         values["as_root"] = str(os.geteuid() == 0).lower()
+        values["archiving"] = '"mam"' if archive else ""
         self._config.write_text(CONFIG.format(certificate=self.certificate, **values))
+
+    def prepare(self) -> None:
         self._write_accounts(self.folder / "data" / users.DOMAIN)
 
     def _write_accounts(self, folder: Path) -> None:

@@ -49,6 +49,7 @@ class Server(ABC):
         self.port, self.tls_port = free_ports(2)
         self._log = folder / "log"
         self.environment: dict[str, str] = {}
+        self.configure(archive=False)
         self.prepare()
 
     @classmethod
@@ -58,7 +59,11 @@ class Server(ABC):
 
     @abstractmethod
     def prepare(self) -> None:
-        """Writes the configuration and the accounts. Raises CannotRun."""
+        """Writes the accounts. Raises CannotRun."""
+
+    @abstractmethod
+    def configure(self, *, archive: bool) -> None:
+        """Writes the configuration that it is started with next; `archive`: all messages are kept for both sides."""
 
     @abstractmethod
     def command(self) -> list[str]:
