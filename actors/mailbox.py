@@ -21,6 +21,29 @@ class Message(msgspec.Struct, frozen=True):
     """What all of them are: frozen, slotted, cheap to make."""
 
 
+class Receipt(Message, frozen=True):
+    """Travels with what comes of a stanza whose client wants to know that it has been handled (XEP-0198).
+
+    Whoever is done with its part says so with `handled`, once. Who hands on more than one part says `split` first, for
+    each but one. `session`: whose client it is. `origin` and `number`: which of its streams, and the how manieth stanza
+    on it. `saved`: the greatest number that will never come a second time, whatever becomes of the server.
+    """
+
+    session: Inbox
+    origin: str
+    number: int
+    saved: int = 0
+
+    def handled(self) -> None:
+        """This part has been stored, delivered, answered or dropped."""
+        self.session.tell(Handled(self.number))
+
+    def split(self) -> Receipt:
+        """There is one part more."""
+        self.session.tell(Split(self.number))
+        return self
+
+
 # -- to a Session
 
 
@@ -29,6 +52,19 @@ class Deliver(Message, frozen=True):
 
     stanza: Stanza
     shared: bool = False
+    receipt: Receipt | None = None
+
+
+class Handled(Message, frozen=True):
+    """From whoever is done with a part of the stanza of this number."""
+
+    number: int
+
+
+class Split(Message, frozen=True):
+    """From whoever has one more part of the stanza of this number to be handled."""
+
+    number: int
 
 
 class Bound(Message, frozen=True):
@@ -108,13 +144,15 @@ class Outbound(Message, frozen=True):
 
     stanza: Stanza
     session: Inbox
+    receipt: Receipt | None = None
 
 
 class Returned(Message, frozen=True):
-    """From a Session that had closed when it was to deliver this."""
+    """From a Session that had closed when it was to deliver this, or whose client has never acknowledged it."""
 
     stanza: Stanza
     shared: bool = False
+    receipt: Receipt | None = None
 
 
 class Remove(Message, frozen=True):
@@ -143,6 +181,7 @@ class Inbound(Message, frozen=True):
     """From the router: a stanza addressed to you."""
 
     stanza: Stanza
+    receipt: Receipt | None = None
 
 
 class Waited(Inbound, frozen=True):

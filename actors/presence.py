@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
 _INTEGER = re.compile("[+-]?[0-9]{1,3}")
 
+# Presence that nobody but an available resource has a use for (RFC 6121 §8.5.2.2.2): it wakes no User, who has none.
+FLEETING = frozenset(("", "unavailable"))
+
 TO_SOMEBODY = frozenset(("probe", "error", *TYPES))
 
 

@@ -22,6 +22,7 @@ from actors.mailbox import (
     Message,
     Outbound,
     Reattach,
+    Receipt,
     Released,
     Remove,
     Returned,
@@ -31,7 +32,7 @@ from actors.mailbox import (
     Unbind,
     Waited,
 )
-from actors.presence import Presence
+from actors.presence import FLEETING, Presence
 from actors.settling import Settling
 from actors.storage import StorageError
 from net.xmpp.errors import StanzaError, StreamError
@@ -48,10 +49,22 @@ class Resource:
     """What a User knows of one of its Sessions. `presence` None: connected, not available.
 
     `directed`: to whom it has shown itself without being asked. `unwanted`: the contacts whose last word on its
-    presence was an error. `state` belongs to the features, by name.
+    presence was an error. `previd`: by what its client can resume its stream (XEP-0198), "" if it cannot.
+    `hibernating`: it has no connection now. `state` belongs to the features, by name.
     """
 
-    __slots__ = ("directed", "interested", "name", "presence", "priority", "session", "state", "unwanted")
+    __slots__ = (
+        "directed",
+        "hibernating",
+        "interested",
+        "name",
+        "presence",
+        "previd",
+        "priority",
+        "session",
+        "state",
+        "unwanted",
+    )
 
     def __init__(self, name: str, session: Inbox) -> None:
         self.name = name
@@ -61,6 +74,8 @@ class Resource:
         self.interested = False
         self.directed: dict[JID, None] = {}
         self.unwanted: frozenset[JID] = frozenset()
+        self.previd = ""
+        self.hibernating = False
         self.state: dict[str, Any] = {}
 
     @property
@@ -82,6 +97,7 @@ class User(Actor):
         self.resources: dict[str, Resource] = {}
         self.state: dict[str, Any] = {}
         self._settling: Settling | None = None
+        self._receipt: Receipt | None = None
         self._suspect: Message | None = None
         self._sleepy = False
 
@@ -110,10 +126,26 @@ class User(Actor):
         return self.jid.with_resource(resource.name)
 
     def route(self, stanza: Stanza) -> None:
-        """Sends a stanza on its way; whoever it is addressed to. The user's presence stays hidden from some."""
+        """Sends a stanza on its way; whoever it is addressed to. The user's presence stays hidden from some.
+
+        The first one that comes of what is being handled takes its receipt along. Presence that does not last is no
+        reason to hold back an acknowledgement.
+        """
         assert stanza.to is not None
         if stanza.kind != "presence" or not self.shuns(stanza.to):
-            self.domain.router.route(stanza)
+            fleeting = stanza.kind == "presence" and stanza.type in FLEETING
+            self.domain.router.route(stanza, None if fleeting else self._take_receipt())
+
+    def _take_receipt(self) -> Receipt | None:
+        """The receipt of what is being handled, for whoever handles the rest of it."""
+        receipt, self._receipt = self._receipt, None
+        return receipt
+
+    def _done(self) -> None:
+        """What has been told is handled, unless somebody else has its receipt by now."""
+        receipt = self._take_receipt()
+        if receipt is not None:
+            receipt.handled()
 
     def shuns(self, jid: JID) -> bool:
         """Whether the server is not to act for the user towards this JID, unless the user says so."""
@@ -121,7 +153,8 @@ class User(Actor):
 
     def deliver(self, resource: Resource, stanza: Stanza, *, shared: bool = False) -> None:
         """Gives a stanza to one of the user's own clients. `shared`: others get it too."""
-        resource.session.tell(Deliver(stanza, shared))
+        receipt = self._receipt.split() if self._receipt is not None and resource.previd else None
+        resource.session.tell(Deliver(stanza, shared, receipt))
 
     # -- Sessions come and go
 
@@ -204,11 +237,16 @@ class User(Actor):
     @told(Outbound)
     def on_outbound(self, message: Outbound) -> None:
         """A stanza from one of the user's clients, on its way to anybody."""
-        stanza: Stanza | None = message.stanza
-        assert stanza is not None and stanza.from_ is not None
-        resource = self.resources.get(stanza.from_.resource)
+        resource = self.resources.get(message.stanza.from_.resource) if message.stanza.from_ is not None else None
         if resource is None or resource.session is not message.session:
             return  # replaced, and about to close
+        self._receipt = message.receipt
+        self._send(resource, message)
+        self._done()
+
+    def _send(self, resource: Resource, message: Outbound) -> None:
+        stanza: Stanza | None = message.stanza
+        assert stanza is not None
         try:
             for handler in self.domain.hooks.outbound:
                 stanza = handler(self, stanza)
@@ -230,32 +268,39 @@ class User(Actor):
         if self._settling is None:
             self.on_waited(message)
         elif len(self._settling.queue) < self.domain.router.mailbox:
-            self._settling.queue.append(Waited(message.stanza))
+            self._settling.queue.append(Waited(message.stanza, message.receipt))
         else:
             error = StanzaError("resource-constraint", "too much is waiting for the recipient")
-            self.domain.router.bounce(message.stanza, error)
+            self.domain.router.bounce(message.stanza, error, message.receipt)
 
     @told(Waited)
     def on_waited(self, message: Inbound) -> None:
         """A stanza from anybody to the user (RFC 6121 §8.5)."""
-        stanza: Stanza | None = message.stanza
-        assert stanza is not None
+        self._receipt = message.receipt
         try:
-            if not self.exists:
-                self._nobody(stanza)
-                return
-            for handler in self.domain.hooks.inbound:
-                stanza = handler(self, stanza)
-                if stanza is None:
-                    return
-            if stanza.kind == "message":
-                self._take_message(stanza)
-            elif stanza.kind == "presence":
-                self.presence.receive(stanza)
-            else:
-                self._take_iq(stanza)
+            self._take(message.stanza)
         except (StanzaError, StorageError) as error:
-            self.domain.router.bounce(message.stanza, error)
+            self.domain.router.bounce(message.stanza, error, self._take_receipt())
+        self._done()
+
+    def _take(self, incoming: Stanza) -> None:
+        """Raises StanzaError."""
+        if not self.exists:
+            self._nobody(incoming)
+            return
+        stanza: Stanza | None = incoming
+        for handler in self.domain.hooks.inbound:
+            assert stanza is not None
+            stanza = handler(self, stanza)
+            if stanza is None:
+                return
+        assert stanza is not None
+        if stanza.kind == "message":
+            self._take_message(stanza)
+        elif stanza.kind == "presence":
+            self.presence.receive(stanza)
+        else:
+            self._take_iq(stanza)
 
     def _nobody(self, stanza: Stanza) -> None:
         """§8.5.1: there is no such account. A presence gets the answer that a stranger gets from any account."""
@@ -304,6 +349,7 @@ class User(Actor):
     def on_returned(self, message: Returned) -> None:
         """Nothing was written to the client: a message finds another way, a request its answer."""
         stanza = message.stanza
+        self._receipt = message.receipt
         try:
             if stanza.kind == "message":
                 # While one of those is there who got it too, it has not been lost.
@@ -312,7 +358,8 @@ class User(Actor):
             elif stanza.is_request:
                 raise StanzaError("service-unavailable")
         except (StanzaError, StorageError) as error:
-            self.domain.router.bounce(stanza, error)
+            self.domain.router.bounce(stanza, error, self._take_receipt())
+        self._done()
 
     # -- the account
 
@@ -397,7 +444,7 @@ class User(Actor):
         error = StanzaError("internal-server-error")
         match message:
             case Inbound() | Outbound() | Returned():
-                self.domain.router.bounce(message.stanza, error)
+                self.domain.router.bounce(message.stanza, error, message.receipt)
             case Bind():
                 message.session.tell(BindRefused(error))
             case Unbind():
@@ -407,7 +454,7 @@ class User(Actor):
                 message.session.tell(Released())
             case Settled():
                 for late in self._settled(message.session):
-                    self.domain.router.bounce(late.stanza, error)
+                    self.domain.router.bounce(late.stanza, error, late.receipt)
 
     # -- asked at the edges
 
