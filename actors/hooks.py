@@ -27,7 +27,9 @@ if TYPE_CHECKING:
     from actors.actor import Actor
     from actors.adhoc import Command
     from actors.host import Domain, Host
-    from actors.user import Resource, User
+    from actors.resource import Resource
+    from actors.session import Session
+    from actors.user import User
 
 
 class XEP(NamedTuple):
@@ -123,6 +125,23 @@ def asks_as_stranger(type: str, payload: str) -> Callable[[H], H]:
     return lambda handler: _marked(handler, "asks_as_stranger", (type, payload))
 
 
+# -- streams
+
+
+def nonza(tag: str) -> Callable[[H], H]:
+    """Marks the handler of an element on a client's stream that is no stanza: `handler(self, session, element)`.
+
+    `tag` is its Clark name. It runs in the mailbox of the Session, however far that has got: look at its fields. Until
+    a resource is bound nothing more is read before `session.conn.proceed()`. Raising StreamError ends the stream.
+    """
+    return lambda handler: _marked(handler, "nonza", tag)
+
+
+def served(handler: Callable[[Any], None]) -> Callable[[Any], None]:
+    """The domain is about to be served: nobody can have connected to it yet. May wait for storage."""
+    return _marked(handler, "served")
+
+
 # -- moments
 
 
@@ -154,6 +173,29 @@ def unavailable(handler: Callable[[Any, User, Stanza], None]) -> Callable[[Any, 
 def unbound(handler: Callable[[Any, User, Resource], None]) -> Callable[[Any, User, Resource], None]:
     """A resource is not connected any more, and among `user.resources` no longer."""
     return _marked(handler, "unbound")
+
+
+def hibernates(handler: Callable[[Any, User, Resource], None]) -> Callable[[Any, User, Resource], None]:
+    """A resource has lost its connection. It stays bound and available: its client may come back for what waits."""
+    return _marked(handler, "hibernates")
+
+
+def resumed(handler: Callable[[Any, User, Resource], None]) -> Callable[[Any, User, Resource], None]:
+    """The client of a hibernating resource has come back, or that of one whose connection was thought to be alive."""
+    return _marked(handler, "resumed")
+
+
+def settled(handler: Callable[[Any, User, Resource], None]) -> Callable[[Any, User, Resource], None]:
+    """Something that the client of a resumable resource has sent is done with: the resource may be another now.
+
+    Its client is told of it afterwards. May raise StorageError: then it is not told.
+    """
+    return _marked(handler, "settled")
+
+
+def unresumable(handler: Callable[[Any, User, str], int | None]) -> Callable[[Any, User, str], int | None]:
+    """A client wants to resume, by this id, what is not there. Return how many stanzas it had handled, if known."""
+    return _marked(handler, "unresumable")
 
 
 def shuns(handler: Callable[[Any, User, JID], bool]) -> Callable[[Any, User, JID], bool]:
@@ -218,12 +260,17 @@ MOMENTS = (
     "receptive",
     "unavailable",
     "unbound",
+    "hibernates",
+    "resumed",
+    "settled",
+    "unresumable",
     "shuns",
     "commands",
     "describes",
     "describes_account",
     "describes_node",
     "lists",
+    "served",
 )
 
 
@@ -239,12 +286,17 @@ class Hooks:
     receptive: tuple[Callable[[User, Resource], None], ...]
     unavailable: tuple[Callable[[User, Stanza], None], ...]
     unbound: tuple[Callable[[User, Resource], None], ...]
+    hibernates: tuple[Callable[[User, Resource], None], ...]
+    resumed: tuple[Callable[[User, Resource], None], ...]
+    settled: tuple[Callable[[User, Resource], None], ...]
+    unresumable: tuple[Callable[[User, str], int | None], ...]
     shuns: tuple[Callable[[User, JID], bool], ...]
     commands: tuple[Callable[[], Iterable[Command]], ...]
     describes: tuple[Callable[[], Iterable[Element]], ...]
     describes_account: tuple[Callable[[User], Iterable[Element]], ...]
     describes_node: tuple[Callable[[Host | User, str, JID], Found], ...]
     lists: tuple[Callable[[Host | User, str, JID], Found], ...]
+    served: tuple[Callable[[], None], ...]
 
     def __init__(self, features: Iterable[Feature]) -> None:
         self.features = in_order(_without_lacking(feature for feature in features if feature.wanted))
@@ -256,6 +308,11 @@ class Hooks:
             if asked in self._asked_by_strangers:
                 raise ValueError(f"two handlers for {' '.join(asked)} before the login")
             self._asked_by_strangers[asked] = handler
+        self.nonzas: dict[str, Callable[[Session, Element], None]] = {}
+        for handler, tag in self._handlers("nonza"):
+            if tag in self.nonzas:
+                raise ValueError(f"two handlers for {tag} on a stream")
+            self.nonzas[tag] = handler
         for handler, declared in self._handlers("asks"):
             for ask in declared:
                 for kind in ask.of:

@@ -69,6 +69,11 @@ class Domain:
             if feature_name not in config.xeps.disabled
         )
 
+    def serve(self) -> None:
+        """Is about to be served."""
+        for handler in self.hooks.served:
+            handler()
+
     def is_admin(self, jid: JID) -> bool:
         """Whether this is one of those who may administer the domain, with whichever resource."""
         return str(jid.bare) in self.options.admins

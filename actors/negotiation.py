@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import secrets
 from abc import abstractmethod
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, cast
 
 from actors.actor import Actor, Inbox, Timer, told
 from actors.hooks import Stranger
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from actors.host import Domain
     from actors.roster import Roster
     from actors.router import Router
+    from actors.session import Session
 
 log = logging.getLogger(__name__)
 
@@ -46,9 +47,9 @@ class Negotiation(Actor):
     A handler that raises StreamError ends the stream.
     """
 
-    def __init__(self, router: Router, conn: Transport) -> None:
+    def __init__(self, router: Router, conn: Transport | None) -> None:
         super().__init__()
-        self.conn: Transport | None = conn
+        self.conn = conn
         self.notopen = True
         self.type: Literal["c2s_unauthed", "c2s"] = "c2s_unauthed"
         self.username: str | None = None
@@ -64,17 +65,19 @@ class Negotiation(Actor):
         self._domain: Domain | None = None
         self._user: Inbox | None = None
         self._login: Login | None = None
-        self._peer = conn.peer
+        self._peer = conn.peer if conn is not None else ""
         self._to: JID | None = None
         self._lang = ""
         self._said_goodbye = False
         self._binding = False
         self._bind_id: str | None = None
-        self._bind_refusals = 0
+        self._refusals = 0
         self._requests = 0
-        limit = next(router.domains).config.limits.login_seconds
+        self._deadline: Timer | None = None
         inbox = self.actor_inbox
-        self._deadline: Timer | None = router.clock.after(limit, lambda: inbox.tell(LoginExpired()))
+        if conn is not None:
+            limit = next(router.domains).config.limits.login_seconds
+            self._deadline = router.clock.after(limit, lambda: inbox.tell(LoginExpired()))
         router.sessions.add(inbox)
 
     @abstractmethod
@@ -152,14 +155,17 @@ class Negotiation(Actor):
 
     @told(Nonza)
     def on_nonza(self, nonza: Nonza) -> None:
-        """An element of negotiation."""
+        """An element of negotiation, or of a feature's."""
         if self.conn is None:
             return
         tag = nonza.element.tag
+        handler = self._domain.hooks.nonzas.get(tag) if self._domain is not None else None
         if tag == STARTTLS:
             self._start_tls(self.conn)
         elif tag in (AUTH, RESPONSE, ABORT) and self.type == "c2s_unauthed":
             self._authenticate(self.conn, nonza)
+        elif handler is not None:
+            handler(cast("Session", self), nonza.element)
         else:
             raise StreamError("unsupported-stanza-type")
 
@@ -226,21 +232,25 @@ class Negotiation(Actor):
             wanted = payload.findtext(f"{{{BIND}}}resource")
             resource = prepare_resource(wanted) if wanted else ""
         except JIDMalformed as malformed:
-            self._refuse_binding(conn, StanzaError("bad-request", str(malformed)))  # §7.7.2.1
+            self._refuse_binding(StanzaError("bad-request", str(malformed)))  # §7.7.2.1
         except StanzaError as error:
-            self._refuse_binding(conn, error)
+            self._refuse_binding(error)
         else:
             self._binding = True
             self._user = self._router.user(self._domain.accounts.jid(self.username))
             self._user.tell(Bind(self.actor_inbox, resource))
 
-    def _refuse_binding(self, conn: Transport, error: StanzaError) -> None:
-        """The client may try again, but not for ever (RFC 6120 §7.7.3)."""
-        conn.send(Stanza("iq", id=self._bind_id).error(error).wire)
-        self._bind_refusals += 1
-        if self._bind_refusals >= BIND_ATTEMPTS:
+    def _refuse_binding(self, error: StanzaError) -> None:
+        self.refuse_step(Stanza("iq", id=self._bind_id).error(error).wire)
+
+    def refuse_step(self, answer: bytes) -> None:
+        """The client may try again, or something else, but not for ever (RFC 6120 §7.7.3)."""
+        assert self.conn is not None
+        self.conn.send(answer)
+        self._refusals += 1
+        if self._refusals >= BIND_ATTEMPTS:
             raise StreamError("policy-violation", "too many resources were refused")
-        conn.proceed()
+        self.conn.proceed()
 
     @told(Bound)
     def on_bound(self, bound: Bound) -> None:
@@ -266,7 +276,7 @@ class Negotiation(Actor):
         if self.conn is None:
             self._stop()
         else:
-            self._refuse_binding(self.conn, refused.error)
+            self._refuse_binding(refused.error)
 
     # -- time
 

@@ -132,8 +132,18 @@ class Server:
         except CannotStart:
             self.stop()
             raise
+        try:
+            self.revive()
+        except StorageError as error:
+            self.stop()
+            raise CannotStart(f"storage {public(self.config.storage.url)}: {error}") from error
         for listener in self._listeners.values():
             listener.start()
+
+    def revive(self) -> None:
+        """Everything is as it was in the last life of the server."""
+        for domain in self.router.domains:
+            domain.serve()
 
     def _open_control(self) -> Control:
         path = self.config.data_dir / CONTROL
@@ -217,7 +227,13 @@ class Server:
             except CannotStart as error:
                 self._stop_listening(listeners, but=self._listeners)
                 raise CannotReload(str(error)) from error
-            return self._change(new, added, listeners, identities)
+            lines = self._change(new, added, listeners, identities)
+            try:
+                for domain in added:
+                    domain.serve()
+            except StorageError as error:
+                log.error("what is stored of earlier streams: %s", error)
+            return lines
 
     def _change(
         self,

@@ -6,7 +6,8 @@ import secrets
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from actors.actor import Actor, Inbox, told
+from actors.actor import Inbox, told
+from actors.comebacks import Comebacks
 from actors.contacts import QUERY, Contacts
 from actors.delivery import Fate, recipients
 from actors.mailbox import (
@@ -22,9 +23,10 @@ from actors.mailbox import (
     Message,
     Outbound,
     Reattach,
-    Receipt,
     Released,
     Remove,
+    Resume,
+    ResumeRefused,
     Returned,
     Settle,
     Settled,
@@ -33,6 +35,7 @@ from actors.mailbox import (
     Waited,
 )
 from actors.presence import FLEETING, Presence
+from actors.resource import Resource
 from actors.settling import Settling
 from actors.storage import StorageError
 from net.xmpp.errors import StanzaError, StreamError
@@ -42,49 +45,9 @@ from net.xmpp.stanza import Stanza
 
 if TYPE_CHECKING:
     from actors.host import Domain
-    from actors.roster import Roster
 
 
-class Resource:
-    """What a User knows of one of its Sessions. `presence` None: connected, not available.
-
-    `directed`: to whom it has shown itself without being asked. `unwanted`: the contacts whose last word on its
-    presence was an error. `previd`: by what its client can resume its stream (XEP-0198), "" if it cannot.
-    `hibernating`: it has no connection now. `state` belongs to the features, by name.
-    """
-
-    __slots__ = (
-        "directed",
-        "hibernating",
-        "interested",
-        "name",
-        "presence",
-        "previd",
-        "priority",
-        "session",
-        "state",
-        "unwanted",
-    )
-
-    def __init__(self, name: str, session: Inbox) -> None:
-        self.name = name
-        self.session = session
-        self.presence: Stanza | None = None
-        self.priority = 0
-        self.interested = False
-        self.directed: dict[JID, None] = {}
-        self.unwanted: frozenset[JID] = frozenset()
-        self.previd = ""
-        self.hibernating = False
-        self.state: dict[str, Any] = {}
-
-    @property
-    def receptive(self) -> bool:
-        """Available, with a priority that is not negative: it takes messages to the bare JID (RFC 6121 §8.5.2.1)."""
-        return self.presence is not None and self.priority >= 0
-
-
-class User(Actor):
+class User(Comebacks):
     """One bare JID, with an account or without: it also answers for those that do not exist.
 
     `resources` by resourcepart, in the order in which they were bound. `state` belongs to the features, by name.
@@ -97,13 +60,9 @@ class User(Actor):
         self.resources: dict[str, Resource] = {}
         self.state: dict[str, Any] = {}
         self._settling: Settling | None = None
-        self._receipt: Receipt | None = None
+        self._receipt = None
         self._suspect: Message | None = None
         self._sleepy = False
-
-    exists: bool
-    disabled: bool
-    roster: Roster
 
     # The organs have no state of their own: they are made where they are used, and nothing has to hold them.
 
@@ -135,17 +94,6 @@ class User(Actor):
         if stanza.kind != "presence" or not self.shuns(stanza.to):
             fleeting = stanza.kind == "presence" and stanza.type in FLEETING
             self.domain.router.route(stanza, None if fleeting else self._take_receipt())
-
-    def _take_receipt(self) -> Receipt | None:
-        """The receipt of what is being handled, for whoever handles the rest of it."""
-        receipt, self._receipt = self._receipt, None
-        return receipt
-
-    def _done(self) -> None:
-        """What has been told is handled, unless somebody else has its receipt by now."""
-        receipt = self._take_receipt()
-        if receipt is not None:
-            receipt.handled()
 
     def shuns(self, jid: JID) -> bool:
         """Whether the server is not to act for the user towards this JID, unless the user says so."""
@@ -239,6 +187,8 @@ class User(Actor):
         """A stanza from one of the user's clients, on its way to anybody."""
         resource = self.resources.get(message.stanza.from_.resource) if message.stanza.from_ is not None else None
         if resource is None or resource.session is not message.session:
+            if message.receipt is not None:
+                message.receipt.handled()
             return  # replaced, and about to close
         self._receipt = message.receipt
         self._send(resource, message)
@@ -445,6 +395,8 @@ class User(Actor):
         match message:
             case Inbound() | Outbound() | Returned():
                 self.domain.router.bounce(message.stanza, error, message.receipt)
+            case Resume():
+                message.session.tell(ResumeRefused())
             case Bind():
                 message.session.tell(BindRefused(error))
             case Unbind():

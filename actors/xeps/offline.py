@@ -13,8 +13,9 @@ from lxml import etree
 
 from actors.hooks import XEP, Feature, outbound, receptive, undeliverable
 from actors.host import Domain
+from actors.resource import Resource
 from actors.storage import Archive, Entry, StorageError
-from actors.user import Resource, User
+from actors.user import User
 from net.xmpp.errors import StanzaError
 from net.xmpp.hints import HINTS, hinted
 from net.xmpp.stamps import DELAY, delay

@@ -7,8 +7,9 @@ A full collection looks at all that every user has in memory, and everybody wait
 from __future__ import annotations
 
 import gc
+import re
 
-from tests.world import World
+from tests.world import World, settle
 
 
 def come_and_go(world: World) -> None:
@@ -19,10 +20,27 @@ def come_and_go(world: World) -> None:
     juliet.asks("get", "<nothing xmlns='urn:test'/>", to="localhost")
     romeo.says("</stream:stream>")
     juliet.wire.cut()
+    resume(world)
     nurse = world.connect("nurse").says("<message><body></message>")
     assert nurse.hears_the_end() == "not-well-formed"
     for _ in range(2):
         world.clock.advance(60)
+
+
+def resume(world: World) -> None:
+    for goes_on in (True, False):
+        juliet = world.connect("juliet").says("<enable xmlns='urn:xmpp:sm:3' resume='1'/><presence/>")
+        found = re.search('id="(.*?)"', juliet.raw)
+        assert found is not None
+        juliet.wire.cut()
+        settle()
+        if goes_on:
+            juliet = world.wire().opens().logs_in("juliet")
+            juliet.says(f"<resume xmlns='urn:xmpp:sm:3' previd='{found[1]}' h='0'/><r xmlns='urn:xmpp:sm:3'/>")
+            assert "<resumed " in juliet.raw
+            juliet.says("</stream:stream>")
+        else:
+            world.clock.advance(300)
 
 
 def test_coming_and_going_leaves_nothing_for_the_collector() -> None:
