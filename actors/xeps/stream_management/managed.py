@@ -1,0 +1,428 @@
+"""A managed stream: its Session's part of XEP-0198."""
+
+from __future__ import annotations
+
+import logging
+from collections import deque
+from typing import TYPE_CHECKING, NamedTuple
+
+import msgspec
+
+from actors.actor import Clock, Inbox, Timer
+from actors.mailbox import (
+    Deliver,
+    Handled,
+    HibernationOver,
+    Message,
+    Overdue,
+    Receipt,
+    Returned,
+    Save,
+    Split,
+    Withheld,
+)
+from actors.storage import StorageError
+from actors.xeps.stream_management.saved import (
+    SavedStanza,
+    SavedStream,
+    Seen,
+    Streams,
+    resource_key,
+    stanza_key,
+    stream_key,
+)
+from net.xmpp.errors import StreamError
+from net.xmpp.ledger import Incoming, Outgoing, Sent, TooHigh
+from net.xmpp.sm import ASKING, ack, resumed, too_high
+from net.xmpp.stamps import DELAY, delay
+from net.xmpp.stanza import Stanza
+
+if TYPE_CHECKING:
+    from actors.session import Session
+
+log = logging.getLogger(__name__)
+
+# With so many stanzas written since the last request for acknowledgement comes another one, answered or not.
+BATCH = 25
+
+# What need not be on disk before it is written gets so many seconds to be acknowledged: then it never is stored.
+SAVE_SECONDS = 0.2
+
+# After a storage error the next attempt is made after so many.
+RETRY_SECONDS = 5.0
+
+# A request for acknowledgement is answered when all is handled, or after so many seconds with what is.
+ANSWER_SECONDS = 1.0
+
+# Of one user's streams that have ended, so many are remembered.
+ENDED = 10
+
+
+class Terms(NamedTuple):
+    """What a stream may take: stanzas and bytes that wait, and seconds until a request is answered."""
+
+    stanzas: int
+    bytes: int
+    patience: float
+
+
+class Letter(NamedTuple):
+    """A stanza in the queue, and since when (UTC seconds) it has been there."""
+
+    stanza: Stanza
+    shared: bool
+    when: float
+
+
+class Managed:
+    """The books of a Session's stream, and what it does by them. An organ of the Session: runs in its mailbox.
+
+    On a resumable stream, what came with a receipt is stored before it is written: so it is known after any crash
+    whether the client can have got it. The rest is stored too if it is not acknowledged at once.
+
+    `seconds`: for how long it may hibernate, 0: it cannot be resumed.
+    """
+
+    def __init__(self, session: Session, streams: Streams, terms: Terms, *, previd: str, seconds: float) -> None:
+        self.resumable = seconds > 0
+        self.revived = False
+        self.previd = previd
+        self.seconds = seconds
+        self._session = session
+        self._streams = streams
+        self._terms = terms
+        self._in = Incoming()
+        self._out: Outgoing[Letter] = Outgoing(terms.stanzas, terms.bytes)
+        self._seen = Seen()
+        self._receipts: dict[int, Receipt] = {}
+        self._unsaved: list[Sent[Letter]] = []
+        self._held: list[Sent[Letter]] = []
+        self._on_disk: deque[int] = deque()
+        self._stored: SavedStream | None = None
+        self._timers: dict[type[Message], Timer] = {}
+        self._flowing = True
+        self._returning = self._timed_out = self._saving = False
+        self._last = 0
+        self._wanted: int | None = None
+        self._written = self._asked = 0
+        self._awaiting = False
+
+    # -- from the client
+
+    def receive(self) -> Receipt:
+        number = self._in.receive()
+        saved = self._stored.received if self._stored is not None else number - 1
+        return Receipt(self._inbox, self.previd, number, saved)
+
+    def requested(self) -> None:
+        """<r/>: the client wants to know what has been handled of what it has sent (§4)."""
+        self._wanted = self._in.received
+        self._answer()
+
+    def acknowledged(self, h: int) -> None:
+        """<a/>: the client has handled so many. Raises StreamError."""
+        self._acknowledge(h)
+        self._awaiting = False
+        self._stop(Overdue)
+
+    def _acknowledge(self, h: int) -> None:
+        try:
+            gone = self._out.acknowledge(h)
+        except TooHigh as error:
+            raise StreamError("undefined-condition", str(error), detail=too_high(error.h, error.sent)) from None
+        for entry in gone:
+            if entry.number in self._receipts:
+                self._receipts.pop(entry.number).handled()
+        if gone and self.resumable:
+            self._later(Save, SAVE_SECONDS)
+
+    def check(self, h: int) -> None:
+        try:
+            self._out.check(h)
+        except TooHigh as error:
+            raise StreamError("undefined-condition", str(error), detail=too_high(error.h, error.sent)) from None
+
+    def _answer(self) -> None:
+        if self._wanted is None or not self._flowing:
+            return
+        if self._in.handled < self._wanted:
+            self._later(Withheld, ANSWER_SECONDS)
+        else:
+            self._say()
+
+    def _say(self) -> None:
+        """What is acknowledged stays acknowledged, so it is on disk first."""
+        handled = self._in.handled
+        if self.resumable and (self._stored is None or handled > self._stored.received) and not self.save():
+            return
+        assert self._session.conn is not None
+        self._session.conn.send(ack(handled))
+        if self._wanted is not None and handled >= self._wanted:
+            self._wanted = None
+            self._stop(Withheld)
+
+    # -- to the client
+
+    def deliver(self, message: Deliver) -> None:
+        stanza, receipt = message.stanza, message.receipt
+        if receipt is not None and receipt.origin and not self._seen.note(receipt, stanza):
+            receipt.handled()
+            return
+        entry = self._out.send(Letter(stanza, message.shared, self._clock.now()), len(stanza.wire))
+        if receipt is not None:
+            self._receipts[entry.number] = receipt
+        if self._out.full:
+            raise StreamError("resource-constraint", "too much waits to be acknowledged")
+        if not self.resumable:
+            self._write(entry)
+            return
+        self._unsaved.append(entry)
+        if receipt is not None or self._held or not self._flowing:
+            self._held.append(entry)
+            self._save_soon()
+        else:
+            self._write(entry)
+            self._later(Save, SAVE_SECONDS)
+
+    def _write(self, entry: Sent[Letter]) -> None:
+        if not self._flowing:
+            return
+        assert self._session.conn is not None
+        self._session.conn.send(entry.what.stanza.wire)
+        self._written = entry.number
+        if self._written - self._asked >= BATCH:
+            self._ask()
+
+    def idle(self) -> None:
+        """§9.2: one request for all that has been written, when there is nothing more to write."""
+        if self._flowing and self._written > self._asked and not self._awaiting:
+            self._ask()
+
+    def _ask(self) -> None:
+        assert self._session.conn is not None
+        self._session.conn.send(ASKING)
+        self._asked = self._written
+        self._awaiting = True
+        self._later(Overdue, self._terms.patience)
+
+    # -- what is told
+
+    def told(self, message: Handled | Split | Save | Overdue | Withheld | HibernationOver) -> None:
+        if isinstance(message, Split):
+            self._in.split(message.number)
+        elif isinstance(message, Handled):
+            self._in.handle(message.number)
+            if self._returning:
+                self._go_on()
+            else:
+                self._answer()
+        elif self._session.closed:
+            return
+        elif isinstance(message, Save):
+            self._saving = False
+            self.save()
+            self._answer()
+        elif type(message) not in self._timers:
+            return  # cancelled, and under way then
+        else:
+            del self._timers[type(message)]
+            self._expired(message)
+
+    def _expired(self, message: Overdue | Withheld | HibernationOver) -> None:
+        if isinstance(message, HibernationOver):
+            self._timed_out = True
+            self._session.close(None)
+        elif isinstance(message, Overdue):
+            self._session.part(StreamError("connection-timeout", "a request for acknowledgement was not answered"))
+        elif self._returning:
+            self._flow()
+        else:
+            self._say()
+
+    # -- without a connection, and with another one
+
+    def hibernate(self) -> None:
+        self._flowing = self._returning = self._awaiting = False
+        self._wanted = None
+        for kind in (Overdue, Withheld):
+            self._stop(kind)
+        self._later(HibernationOver, self.seconds)
+        self._save_soon()
+
+    def resume(self, h: int) -> None:
+        self._stop(HibernationOver)
+        self._acknowledge(h)
+        self._returning = True
+        self._go_on()
+
+    def _go_on(self) -> None:
+        """The client sends again what is not acknowledged now: nothing of it may still be under way."""
+        if self._in.settled:
+            self._flow()
+        else:
+            self._later(Withheld, ANSWER_SECONDS)
+
+    def _flow(self) -> None:
+        """§5: what the client has not handled is written again, and then all goes on as before."""
+        self._stop(Withheld)
+        self._returning = self.revived = False
+        conn = self._session.conn
+        assert conn is not None
+        self.save()
+        conn.send(resumed(self.previd, self._in.received))
+        self._out.forgiving = False
+        for entry in self._out.queue:
+            conn.send(self._late(entry.what).wire)
+        self._held.clear()
+        self._written, self._asked = self._out.sent, self._out.acknowledged
+        self._flowing = True
+        conn.proceed(freely=True)
+
+    def _late(self, letter: Letter) -> Stanza:
+        """With the note that a message comes later than it could have (XEP-0203)."""
+        stanza = letter.stanza
+        if stanza.kind != "message" or any(True for _ in stanza.element.iterfind(DELAY)):
+            return stanza
+        assert self._session.host is not None
+        return stanza.with_content(delay(self._session.host, letter.when))
+
+    # -- the end
+
+    def end(self, user: Inbox) -> None:
+        """§4: what was not acknowledged is treated as if it were for a resource that is not there.
+
+        What is stored is forgotten when that is done.
+        """
+        for timer in self._timers.values():
+            timer.cancel()
+        self._timers.clear()
+        self._flowing = self._returning = False
+        self._last = self._in.handled
+        for entry in self._out.queue:
+            receipt = self._receipts.get(entry.number)
+            if receipt is None and self.resumable:
+                receipt = Receipt(self._inbox, "", self._in.receive())
+            user.tell(Returned(self._late(entry.what), entry.what.shared, receipt))
+
+    @property
+    def ended(self) -> bool:
+        return self._in.settled or not self.resumable
+
+    def forget(self) -> None:
+        """Takes from the disk what is there; that a client came too late is remembered for it."""
+        if not self.resumable:
+            return
+        owner = self._owner
+        changes: dict[str, msgspec.Struct | None] = {stanza_key(self.previd, n): None for n in self._on_disk}
+        changes |= {stream_key(self.previd): None, resource_key(self.previd): None}
+        try:
+            if self._timed_out:
+                late = self._snapshot(ended=self._clock.now())
+                changes[stream_key(self.previd)] = msgspec.structs.replace(late, received=self._last, seen={})
+                others = {k: s.ended for k, s in self._streams.streams(owner).items() if s.ended is not None}
+                for previd in sorted(others, key=lambda previd: others[previd])[: -ENDED + 1]:
+                    changes[stream_key(previd)] = None
+            self._streams.change(owner, changes)
+        except StorageError as error:
+            log.error("%r: what is stored of a stream that has ended: %s", self._session, error)
+
+    # -- on disk
+
+    def save(self) -> bool:
+        """Stores what has to outlive the server; then writes what waited for that, and says that it is handled."""
+        if not self.resumable:
+            return True
+        unsaved = [entry for entry in self._unsaved if entry.number > self._out.acknowledged]
+        gone = [number for number in self._on_disk if number <= self._out.acknowledged]
+        now = self._snapshot()
+        changes: dict[str, msgspec.Struct | None] = {
+            stanza_key(self.previd, entry.number): self._doc(entry) for entry in unsaved
+        }
+        changes |= {stanza_key(self.previd, number): None for number in gone}
+        if now != self._stored:
+            changes[stream_key(self.previd)] = now
+        stored = self._store(changes)
+        if stored:
+            self._stored = now
+            self._unsaved = []
+            for _ in gone:
+                self._on_disk.popleft()
+            for entry in unsaved:
+                self._on_disk.append(entry.number)
+                if entry.number in self._receipts:
+                    self._receipts.pop(entry.number).handled()
+        if self._flowing:
+            held, self._held = self._held, []
+            for entry in held:
+                self._write(entry)
+        return stored
+
+    def _store(self, changes: dict[str, msgspec.Struct | None]) -> bool:
+        self._stop(Save)
+        try:
+            if changes:
+                self._streams.change(self._owner, changes)
+        except StorageError as error:
+            log.error("%r: the state of its stream could not be stored: %s", self._session, error)
+            self._later(Save, RETRY_SECONDS)
+            return False
+        return True
+
+    def _snapshot(self, *, ended: float | None = None) -> SavedStream:
+        assert self._session.resource is not None
+        seen = {origin: {n: [*marks] for n, marks in numbers.items()} for origin, numbers in self._seen.marks.items()}
+        return SavedStream(
+            self._session.resource, self._in.handled, self._out.acknowledged, self.seconds, seen, ended=ended
+        )
+
+    def _doc(self, entry: Sent[Letter]) -> SavedStanza:
+        letter, receipt = entry.what, self._receipts.get(entry.number)
+        origin, number = (receipt.origin, receipt.number) if receipt is not None else ("", 0)
+        return SavedStanza(letter.stanza.wire.decode(), letter.shared, letter.when, origin, number)
+
+    def revive(self, stream: SavedStream, stanzas: list[tuple[int, SavedStanza]]) -> None:
+        """As it was when the server died, without a connection."""
+        self.revived = True
+        self._stored = stream
+        self._in = Incoming(stream.received)
+        self._seen = Seen(stream.seen)
+        self._out = Outgoing(self._terms.stanzas, self._terms.bytes, acknowledged=stream.acknowledged, forgiving=True)
+        for number, saved in stanzas:
+            self._on_disk.append(number)
+            if number > stream.acknowledged:
+                stanza = saved.read()
+                self._out.send(Letter(stanza, saved.shared, saved.when), len(stanza.wire))
+                if saved.origin:
+                    self._seen.recall(saved.origin, saved.number, stanza)
+        self.hibernate()
+
+    # -- time
+
+    @property
+    def _inbox(self) -> Inbox:
+        return self._session.actor_inbox
+
+    @property
+    def _clock(self) -> Clock:
+        return self._session.clock
+
+    @property
+    def _owner(self) -> str:
+        assert self._session.full_jid is not None
+        return self._session.full_jid.bare
+
+    def _save_soon(self) -> None:
+        """After what is in the mailbox by now: so all of it is stored at once."""
+        if not self._saving and self.resumable:
+            self._saving = True
+            self._inbox.tell(Save())
+
+    def _later(self, kind: type[Message], seconds: float) -> None:
+        """Tells the Session so, unless it will be told anyway."""
+        if kind not in self._timers:
+            inbox = self._inbox
+            self._timers[kind] = self._clock.after(seconds, lambda: inbox.tell(kind()))
+
+    def _stop(self, kind: type[Message]) -> None:
+        if kind in self._timers:
+            self._timers.pop(kind).cancel()
