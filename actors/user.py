@@ -34,10 +34,11 @@ from actors.mailbox import (
     Unbind,
     Waited,
 )
-from actors.presence import FLEETING, Presence
+from actors.presence import Presence
 from actors.resource import Resource
 from actors.settling import Settling
 from actors.storage import StorageError
+from actors.subscription import TYPES
 from net.xmpp.errors import StanzaError, StreamError
 from net.xmpp.jid import JID
 from net.xmpp.offers import SESSION
@@ -87,13 +88,13 @@ class User(Comebacks):
     def route(self, stanza: Stanza) -> None:
         """Sends a stanza on its way; whoever it is addressed to. The user's presence stays hidden from some.
 
-        The first one that comes of what is being handled takes its receipt along. Presence that does not last is no
+        The first one that comes of what is being handled takes its receipt along; but presence that does not last is no
         reason to hold back an acknowledgement.
         """
         assert stanza.to is not None
         if stanza.kind != "presence" or not self.shuns(stanza.to):
-            fleeting = stanza.kind == "presence" and stanza.type in FLEETING
-            self.domain.router.route(stanza, None if fleeting else self._take_receipt())
+            lasts = stanza.kind != "presence" or stanza.type in TYPES
+            self.domain.router.route(stanza, self._take_receipt() if lasts else None)
 
     def shuns(self, jid: JID) -> bool:
         """Whether the server is not to act for the user towards this JID, unless the user says so."""

@@ -148,7 +148,7 @@ class StreamManagement(Feature):
         """What would be missed after a restart."""
         presence = resource.presence.wire.decode() if resource.presence is not None else ""
         state = _plain({name: value for name, value in resource.state.items() if name != self.name})
-        saved = SavedResource(presence, resource.interested, [*resource.directed], state)
+        saved = SavedResource(presence, resource.interested, [str(jid) for jid in resource.directed], state)
         if saved != resource.state.get(self.name):
             self._streams.change(user.jid, {resource_key(resource.previd): saved})
             resource.state[self.name] = saved
