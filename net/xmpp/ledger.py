@@ -5,7 +5,7 @@ Inside, numbers are counted on without end, the first stanza being number 1; on 
 
 from __future__ import annotations
 
-from collections import deque
+from itertools import takewhile
 from typing import Generic, NamedTuple, TypeVar
 
 MODULUS = 1 << 32
@@ -92,7 +92,7 @@ class Outgoing(Generic[T]):
         self.most_bytes = most_bytes
         self.sent = self.acknowledged = acknowledged
         self.forgiving = forgiving
-        self.queue: deque[Sent[T]] = deque()
+        self.queue: list[Sent[T]] = []
         self.size = 0
 
     def send(self, what: T, size: int) -> Sent[T]:
@@ -105,17 +105,15 @@ class Outgoing(Generic[T]):
 
     @property
     def full(self) -> bool:
-        """Whether there is more in the queue than there may be."""
-        return len(self.queue) > self.most or self.size > self.most_bytes
+        """Whether there is more in the queue than there may be. One stanza there may always be, whatever its size."""
+        return len(self.queue) > self.most or (self.size > self.most_bytes and len(self.queue) > 1)
 
     def acknowledge(self, h: int) -> list[Sent[T]]:
         """What the peer acknowledges by this `h`, which leaves the queue. Raises TooHigh, and then nothing does."""
         number = self._number(h)
-        gone = []
-        while self.queue and self.queue[0].number <= number:
-            entry = self.queue.popleft()
-            self.size -= entry.size
-            gone.append(entry)
+        count = sum(1 for _ in takewhile(lambda entry: entry.number <= number, self.queue))
+        gone, self.queue = self.queue[:count], self.queue[count:]
+        self.size -= sum(entry.size for entry in gone)
         self.acknowledged = max(number, self.acknowledged)
         self.sent = max(number, self.sent)
         return gone

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections import deque
 from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
@@ -83,6 +82,34 @@ class Managed:
     `seconds`: for how long it may hibernate, 0: it cannot be resumed.
     """
 
+    __slots__ = (
+        "_asked",
+        "_awaiting",
+        "_flowing",
+        "_held",
+        "_in",
+        "_last",
+        "_on_disk",
+        "_out",
+        "_receipts",
+        "_returning",
+        "_saving",
+        "_seen",
+        "_session",
+        "_stored",
+        "_streams",
+        "_terms",
+        "_timed_out",
+        "_timers",
+        "_unsaved",
+        "_wanted",
+        "_written",
+        "previd",
+        "resumable",
+        "revived",
+        "seconds",
+    )
+
     def __init__(self, session: Session, streams: Streams, terms: Terms, *, previd: str, seconds: float) -> None:
         self.resumable = seconds > 0
         self.revived = False
@@ -97,7 +124,7 @@ class Managed:
         self._receipts: dict[int, Receipt] = {}
         self._unsaved: list[Sent[Letter]] = []
         self._held: list[Sent[Letter]] = []
-        self._on_disk: deque[int] = deque()
+        self._on_disk: list[int] = []
         self._stored: SavedStream | None = None
         self._timers: dict[type[Message], Timer] = {}
         self._flowing = True
@@ -345,8 +372,7 @@ class Managed:
         if stored:
             self._stored = now
             self._unsaved = []
-            for _ in gone:
-                self._on_disk.popleft()
+            del self._on_disk[: len(gone)]
             for entry in unsaved:
                 self._on_disk.append(entry.number)
                 if entry.number in self._receipts:

@@ -106,6 +106,14 @@ def test_whoever_may_have_sent_more_than_is_known_believes_its_peer() -> None:
     assert books.send("next", 1).number == 6
 
 
+def test_one_stanza_is_never_too_much() -> None:
+    books: Outgoing[str] = Outgoing(2, 100)
+    books.send("a long one", 1000)
+    assert not books.full
+    books.send("another", 1)
+    assert books.full
+
+
 def test_the_queue_is_full_beyond_its_count_or_its_bytes() -> None:
     by_count: Outgoing[str] = Outgoing(2, 100)
     by_bytes: Outgoing[str] = Outgoing(100, 2)
