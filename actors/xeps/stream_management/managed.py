@@ -47,6 +47,9 @@ BATCH = 25
 # What need not be on disk before it is written gets so many seconds to be acknowledged: then it never is stored.
 SAVE_SECONDS = 0.2
 
+# With so many stanzas handled and not stored as such, that is done without being asked: others have to remember them.
+UNSAVED = 50
+
 # After a storage error the next attempt is made after so many.
 RETRY_SECONDS = 5.0
 
@@ -239,6 +242,8 @@ class Managed:
             self._in.split(message.number)
         elif isinstance(message, Handled):
             self._in.handle(message.number)
+            if self._stored is not None and self._in.handled - self._stored.received >= UNSAVED:
+                self._save_soon()
             if self._returning:
                 self._go_on()
             else:

@@ -22,8 +22,9 @@ Changes = dict[str, Any]
 Marks = dict[str, dict[int, list[str]]]
 """By the origin and the number of a receipt: what has been delivered with it (see `Seen`)."""
 
-# Of so many others' streams it is remembered what came on them.
+# Of so many others' streams it is remembered what came on them, and so many stanzas of each.
 ORIGINS = 100
+NUMBERS = 1000
 
 
 class SavedStream(msgspec.Struct, frozen=True):
@@ -138,6 +139,8 @@ class Seen:
         numbers = self.marks.pop(receipt.origin, {})
         known = {number: marks for number, marks in numbers.items() if number > receipt.saved}
         new = self._add(known, receipt.number, mark(stanza))
+        if len(known) > NUMBERS:
+            del known[min(known)]
         self.marks[receipt.origin] = known
         if len(self.marks) > ORIGINS:
             del self.marks[next(iter(self.marks))]

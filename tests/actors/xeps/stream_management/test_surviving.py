@@ -255,3 +255,10 @@ def test_a_stop_says_goodbye_and_does_not_wait_for_those_who_may_come_back(lives
     assert juliet.hears_the_end() == "system-shutdown"
     assert names(resumes(world, "juliet", id, 1)) == ["resumed"]
     assert names(resumes(world, "romeo", previd(romeo), 1)) == ["resumed"]
+
+
+def test_others_need_not_remember_long_what_a_client_has_sent_that_never_asks(lives: Lives) -> None:
+    juliet, romeo = managed(lives.world, "juliet"), managed(lives.world, "romeo")
+    for number in range(200):
+        romeo.says(chat("juliet@localhost", f"m{number}"))
+    assert len(books(juliet)._seen.marks[previd(romeo)]) < 60
