@@ -232,7 +232,7 @@ class Server:
                 for domain in added:
                     domain.serve()
             except StorageError as error:
-                log.error("what is stored of earlier streams: %s", error)
+                log.error("earlier streams could not be read: %s", error)
             return lines
 
     def _change(

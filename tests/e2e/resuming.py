@@ -203,7 +203,7 @@ def faults(phones: list[Phone]) -> list[str]:
     return found
 
 
-def run(folder: Path, lives: int, seed: int) -> list[Phone]:
+def run(folder: Path, lives: int, seed: int, *sets: str) -> list[Phone]:
     """So many lives of a server, the last of which ends well. Raises AssertionError otherwise."""
     chance = random.Random(seed)
     phones = [
@@ -213,7 +213,7 @@ def run(folder: Path, lives: int, seed: int) -> list[Phone]:
     ]
     for number in range(1, lives + 1):
         users = USERS if number == 1 else ()
-        with Service(folder, *users) as server:
+        with Service(folder, *users, sets=sets) as server:
             asyncio.run(life(server, phones, chance, last=number == lives))
             assert "Traceback" not in server.log, server.log
     assert not faults(phones), (seed, faults(phones))

@@ -10,6 +10,7 @@ from tests.e2e import resuming
 from tests.e2e.client import Client
 from tests.e2e.process import Process
 from tests.e2e.raw import PATIENCE, run
+from tests.postgres import PostgresServer
 
 SEED = random.randrange(1_000_000)  # another one in each run; it is part of the test's name
 
@@ -98,3 +99,9 @@ def test_every_message_arrives_once_and_in_order_on_every_device(tmp_path: Path,
     phones = resuming.run(tmp_path, 5, seed)
     assert all(phone.resumed > 0 for phone in phones)
     assert all(phone.heard for phone in phones)
+
+
+@pytest.mark.parametrize("seed", [SEED])
+def test_every_message_arrives_once_with_postgresql_too(tmp_path: Path, seed: int) -> None:
+    with PostgresServer() as postgres:
+        resuming.run(tmp_path, 3, seed, f'storage.url="{postgres.empty("parley")}"')

@@ -139,7 +139,7 @@ class StreamManagement(Feature):
         try:
             stream = self._streams.stream(user.jid, previd)
         except StorageError as error:
-            log.error("%r: streams that have ended: %s", user, error)
+            log.error("%r: earlier streams could not be read: %s", user, error)
             return None
         return stream.received if stream is not None and stream.ended is not None else None
 

@@ -356,7 +356,7 @@ class Managed:
                     changes[stream_key(previd)] = None
             self._streams.change(owner, changes)
         except StorageError as error:
-            log.error("%r: what is stored of a stream that has ended: %s", self._session, error)
+            log.error("%r: what is stored of an ended stream could not be deleted: %s", self._session, error)
 
     # -- on disk
 
