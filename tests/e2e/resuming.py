@@ -169,10 +169,11 @@ async def life(server: Service, phones: list[Phone], chance: random.Random, *, l
     await asyncio.sleep(0.1 + chance.random() * 0.5)
     if last:
         writing.clear()
-        async with asyncio.timeout(PATIENCE):
-            while any(phone.waits for phone in phones) or faults(phones):
-                check(lives)
-                await asyncio.sleep(0.05)
+        until = asyncio.get_running_loop().time() + PATIENCE
+        while any(phone.waits for phone in phones) or faults(phones):
+            check(lives)
+            assert asyncio.get_running_loop().time() < until, faults(phones) or "something was never acknowledged"
+            await asyncio.sleep(0.05)
     check(lives)
     server.gone = True
     server.kill()
