@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, NamedTuple
 
-import msgspec
+from msgspec.structs import replace
 
 from actors.actor import Clock, Inbox, Timer
 from actors.mailbox import (
@@ -21,20 +21,11 @@ from actors.mailbox import (
     Withheld,
 )
 from actors.storage import StorageError
-from actors.xeps.stream_management.saved import (
-    SavedStanza,
-    SavedStream,
-    Seen,
-    Streams,
-    resource_key,
-    stanza_key,
-    stream_key,
-)
+from actors.xeps.stream_management.keeping import Keeping, Letter
+from actors.xeps.stream_management.saved import SavedStanza, SavedStream, Streams
 from net.xmpp.errors import StreamError
 from net.xmpp.ledger import Incoming, Outgoing, Sent, TooHigh
 from net.xmpp.sm import ASKING, ack, resumed, too_high
-from net.xmpp.stamps import DELAY, delay
-from net.xmpp.stanza import Stanza
 
 if TYPE_CHECKING:
     from actors.session import Session
@@ -56,9 +47,6 @@ RETRY_SECONDS = 5.0
 # A request for acknowledgement is answered when all is handled, or after so many seconds with what is.
 ANSWER_SECONDS = 1.0
 
-# Of one user's streams that have ended, so many are remembered.
-ENDED = 10
-
 
 class Terms(NamedTuple):
     """What a stream may take: stanzas and bytes that wait, and seconds until a request is answered."""
@@ -66,14 +54,6 @@ class Terms(NamedTuple):
     stanzas: int
     bytes: int
     patience: float
-
-
-class Letter(NamedTuple):
-    """A stanza in the queue, and since when (UTC seconds) it has been there."""
-
-    stanza: Stanza
-    shared: bool
-    when: float
 
 
 class Managed:
@@ -91,23 +71,17 @@ class Managed:
         "_flowing",
         "_held",
         "_in",
+        "_keeping",
         "_last",
-        "_on_disk",
         "_out",
-        "_receipts",
         "_returning",
         "_saving",
-        "_seen",
         "_session",
-        "_stored",
-        "_streams",
         "_terms",
         "_timed_out",
         "_timers",
-        "_unsaved",
         "_wanted",
         "_written",
-        "previd",
         "resumable",
         "revived",
         "seconds",
@@ -116,19 +90,13 @@ class Managed:
     def __init__(self, session: Session, streams: Streams, terms: Terms, *, previd: str, seconds: float) -> None:
         self.resumable = seconds > 0
         self.revived = False
-        self.previd = previd
         self.seconds = seconds
         self._session = session
-        self._streams = streams
+        self._keeping = Keeping(streams, previd)
         self._terms = terms
         self._in = Incoming()
         self._out: Outgoing[Letter] = Outgoing(terms.stanzas, terms.bytes)
-        self._seen = Seen()
-        self._receipts: dict[int, Receipt] = {}
-        self._unsaved: list[Sent[Letter]] = []
         self._held: list[Sent[Letter]] = []
-        self._on_disk: list[int] = []
-        self._stored: SavedStream | None = None
         self._timers: dict[type[Message], Timer] = {}
         self._flowing = True
         self._returning = self._timed_out = self._saving = False
@@ -137,11 +105,17 @@ class Managed:
         self._written = self._asked = 0
         self._awaiting = False
 
+    @property
+    def previd(self) -> str:
+        """The id of the stream."""
+        return self._keeping.previd
+
     # -- from the client
 
     def receive(self) -> Receipt:
         number = self._in.receive()
-        saved = self._stored.received if self._stored is not None else number - 1
+        stored = self._keeping.stored
+        saved = stored.received if stored is not None else number - 1
         return Receipt(self._inbox, self.previd, number, saved)
 
     def requested(self) -> None:
@@ -161,8 +135,7 @@ class Managed:
         except TooHigh as error:
             raise StreamError("undefined-condition", str(error), detail=too_high(error.h, error.sent)) from None
         for entry in gone:
-            if entry.number in self._receipts:
-                self._receipts.pop(entry.number).handled()
+            self._keeping.handled(entry)
         if gone and self.resumable:
             self._later(Save, SAVE_SECONDS)
 
@@ -180,10 +153,16 @@ class Managed:
         else:
             self._say()
 
+    @property
+    def _unstored(self) -> int:
+        """How many stanzas have been handled, and a server that comes back would not know it."""
+        stored = self._keeping.stored
+        return self._in.handled - stored.received if stored is not None else 0
+
     def _say(self) -> None:
         """What is acknowledged stays acknowledged, so it is on disk first."""
         handled = self._in.handled
-        if self.resumable and (self._stored is None or handled > self._stored.received) and not self.save():
+        if self._unstored and not self.save():
             return
         assert self._session.conn is not None
         self._session.conn.send(ack(handled))
@@ -195,18 +174,17 @@ class Managed:
 
     def deliver(self, message: Deliver) -> None:
         stanza, receipt = message.stanza, message.receipt
-        if receipt is not None and receipt.origin and not self._seen.note(receipt, stanza):
+        if receipt is not None and not self._keeping.is_new(receipt, stanza):
             receipt.handled()
             return
         entry = self._out.send(Letter(stanza, message.shared, self._clock.now()), len(stanza.wire))
-        if receipt is not None:
-            self._receipts[entry.number] = receipt
+        if self.resumable:
+            self._keeping.add(entry, receipt)
         if self._out.full:
             raise StreamError("resource-constraint", "too much waits to be acknowledged")
         if not self.resumable:
             self._write(entry)
             return
-        self._unsaved.append(entry)
         if receipt is not None or self._held or not self._flowing:
             self._held.append(entry)
             self._save_soon()
@@ -242,7 +220,7 @@ class Managed:
             self._in.split(message.number)
         elif isinstance(message, Handled):
             self._in.handle(message.number)
-            if self._stored is not None and self._in.handled - self._stored.received >= UNSAVED:
+            if self._unstored >= UNSAVED:
                 self._save_soon()
             if self._returning:
                 self._go_on()
@@ -304,19 +282,11 @@ class Managed:
         conn.send(resumed(self.previd, self._in.received))
         self._out.forgiving = False
         for entry in self._out.queue:
-            conn.send(self._late(entry.what).wire)
+            conn.send(entry.what.late(self._host).wire)
         self._held.clear()
         self._written, self._asked = self._out.sent, self._out.acknowledged
         self._flowing = True
         conn.proceed(freely=True)
-
-    def _late(self, letter: Letter) -> Stanza:
-        """With the note that a message comes later than it could have (XEP-0203)."""
-        stanza = letter.stanza
-        if stanza.kind != "message" or any(True for _ in stanza.element.iterfind(DELAY)):
-            return stanza
-        assert self._session.host is not None
-        return stanza.with_content(delay(self._session.host, letter.when))
 
     # -- the end
 
@@ -331,10 +301,10 @@ class Managed:
         self._flowing = self._returning = False
         self._last = self._in.handled
         for entry in self._out.queue:
-            receipt = self._receipts.get(entry.number)
+            receipt = self._keeping.receipt(entry)
             if receipt is None and self.resumable:
                 receipt = Receipt(self._inbox, "", self._in.receive())
-            user.tell(Returned(self._late(entry.what), entry.what.shared, receipt))
+            user.tell(Returned(entry.what.late(self._host), entry.what.shared, receipt))
 
     @property
     def ended(self) -> bool:
@@ -344,87 +314,52 @@ class Managed:
         """Takes from the disk what is there; that a client came too late is remembered for it."""
         if not self.resumable:
             return
-        owner = self._owner
-        changes: dict[str, msgspec.Struct | None] = {stanza_key(self.previd, n): None for n in self._on_disk}
-        changes |= {stream_key(self.previd): None, resource_key(self.previd): None}
+        late = None
+        if self._timed_out:
+            late = replace(self._snapshot(), received=self._last, seen={}, ended=self._clock.now())
         try:
-            if self._timed_out:
-                late = self._snapshot(ended=self._clock.now())
-                changes[stream_key(self.previd)] = msgspec.structs.replace(late, received=self._last, seen={})
-                others = {k: s.ended for k, s in self._streams.streams(owner).items() if s.ended is not None}
-                for previd in sorted(others, key=lambda previd: others[previd])[: -ENDED + 1]:
-                    changes[stream_key(previd)] = None
-            self._streams.change(owner, changes)
+            self._keeping.forget(self._owner, late)
         except StorageError as error:
             log.error("%r: what is stored of an ended stream could not be deleted: %s", self._session, error)
 
     # -- on disk
 
     def save(self) -> bool:
-        """Stores what has to outlive the server; then writes what waited for that, and says that it is handled."""
+        """Stores what has to outlive the server; then writes what waited for that. Whether it could be stored."""
         if not self.resumable:
             return True
-        unsaved = [entry for entry in self._unsaved if entry.number > self._out.acknowledged]
-        gone = [number for number in self._on_disk if number <= self._out.acknowledged]
-        now = self._snapshot()
-        changes: dict[str, msgspec.Struct | None] = {
-            stanza_key(self.previd, entry.number): self._doc(entry) for entry in unsaved
-        }
-        changes |= {stanza_key(self.previd, number): None for number in gone}
-        if now != self._stored:
-            changes[stream_key(self.previd)] = now
-        stored = self._store(changes)
-        if stored:
-            self._stored = now
-            self._unsaved = []
-            del self._on_disk[: len(gone)]
-            for entry in unsaved:
-                self._on_disk.append(entry.number)
-                if entry.number in self._receipts:
-                    self._receipts.pop(entry.number).handled()
+        self._stop(Save)
+        try:
+            self._keeping.save(self._owner, self._snapshot())
+        except StorageError as error:
+            log.error("%r: the state of its stream could not be stored: %s", self._session, error)
+            self._later(Save, RETRY_SECONDS)
+            stored = False
+        else:
+            stored = True
         if self._flowing:
             held, self._held = self._held, []
             for entry in held:
                 self._write(entry)
         return stored
 
-    def _store(self, changes: dict[str, msgspec.Struct | None]) -> bool:
-        self._stop(Save)
-        try:
-            if changes:
-                self._streams.change(self._owner, changes)
-        except StorageError as error:
-            log.error("%r: the state of its stream could not be stored: %s", self._session, error)
-            self._later(Save, RETRY_SECONDS)
-            return False
-        return True
-
-    def _snapshot(self, *, ended: float | None = None) -> SavedStream:
+    def _snapshot(self) -> SavedStream:
         assert self._session.resource is not None
-        seen = {origin: {n: [*marks] for n, marks in numbers.items()} for origin, numbers in self._seen.marks.items()}
         return SavedStream(
-            self._session.resource, self._in.handled, self._out.acknowledged, self.seconds, seen, ended=ended
+            resource=self._session.resource,
+            received=self._in.handled,
+            acknowledged=self._out.acknowledged,
+            seconds=self.seconds,
+            seen=self._keeping.marks(),
         )
-
-    def _doc(self, entry: Sent[Letter]) -> SavedStanza:
-        letter, receipt = entry.what, self._receipts.get(entry.number)
-        origin, number = (receipt.origin, receipt.number) if receipt is not None else ("", 0)
-        return SavedStanza(letter.stanza.wire.decode(), letter.shared, letter.when, origin, number)
 
     def revive(self, stream: SavedStream, stanzas: list[tuple[int, SavedStanza]]) -> None:
         """As it was when the server died, without a connection."""
         self.revived = True
-        self._stored = stream
         self._in = Incoming(stream.received)
-        self._seen = Seen(stream.seen)
         self._out = Outgoing(self._terms.stanzas, self._terms.bytes, acknowledged=stream.acknowledged, forgiving=True)
-        for number, saved in stanzas:
-            self._on_disk.append(number)
-            if number > stream.acknowledged:
-                stanza = saved.read()
-                self._out.send(Letter(stanza, saved.shared, saved.when), len(stanza.wire))
-                if saved.origin:
-                    self._seen.recall(saved.origin, saved.number, stanza)
+        for letter in self._keeping.recall(stream, stanzas):
+            self._out.send(letter, len(letter.stanza.wire))
         self.hibernate()
 
     # -- time
@@ -441,6 +376,11 @@ class Managed:
     def _owner(self) -> str:
         assert self._session.full_jid is not None
         return self._session.full_jid.bare
+
+    @property
+    def _host(self) -> str:
+        assert self._session.host is not None
+        return self._session.host
 
     def _save_soon(self) -> None:
         """After what is in the mailbox by now: so all of it is stored at once."""

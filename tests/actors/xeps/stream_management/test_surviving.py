@@ -261,4 +261,4 @@ def test_others_need_not_remember_long_what_a_client_has_sent_that_never_asks(li
     juliet, romeo = managed(lives.world, "juliet"), managed(lives.world, "romeo")
     for number in range(200):
         romeo.says(chat("juliet@localhost", f"m{number}"))
-    assert len(books(juliet)._seen.marks[previd(romeo)]) < 60
+    assert len(books(juliet)._keeping.marks()[previd(romeo)]) < 60
