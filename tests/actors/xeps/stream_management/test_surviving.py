@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -39,8 +39,6 @@ class Lives:
         settle()
         self.world.server._release_folder()
         self.world.server.storage.close()
-        for session in list(self.world.router.sessions):
-            session.closed = True
         return self._begin()
 
     def stops(self) -> World:
@@ -57,8 +55,10 @@ class Lives:
 
 
 @pytest.fixture
-def lives(tmp_path: Path) -> Lives:
-    return Lives(tmp_path)
+def lives(tmp_path: Path) -> Iterator[Lives]:
+    lives = Lives(tmp_path)
+    yield lives
+    lives.world.server.stop()
 
 
 ENDS = pytest.mark.parametrize("ends", [Lives.dies, Lives.stops], ids=["killed", "stopped"])
