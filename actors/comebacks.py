@@ -56,7 +56,7 @@ class Comebacks(Actor):
         resource = self._resource(message.session, message.resource)
         if resource is not None:
             resource.previd = message.previd
-            self._settle(resource)
+            self._save(resource)
 
     @told(Resume)
     def on_resume(self, message: Resume) -> None:
@@ -121,14 +121,14 @@ class Comebacks(Actor):
         if receipt is None:
             return
         for resource in self.resources.values():
-            if receipt.origin and resource.previd == receipt.origin and not self._settle(resource):
+            if receipt.origin and resource.previd == receipt.origin and not self._save(resource):
                 return
         receipt.handled()
 
-    def _settle(self, resource: Resource) -> bool:
+    def _save(self, resource: Resource) -> bool:
         """Whether all that is to be kept of the resource is stored."""
         try:
-            for handler in self.domain.hooks.settled:
+            for handler in self.domain.hooks.saves:
                 handler(self._as_user, resource)
         except StorageError as error:
             log.error("%r: the state of a resource could not be stored: %s", self, error)

@@ -185,12 +185,12 @@ def resumed(handler: Callable[[Any, User, Resource], None]) -> Callable[[Any, Us
     return _marked(handler, "resumed")
 
 
-def settled(handler: Callable[[Any, User, Resource], None]) -> Callable[[Any, User, Resource], None]:
+def saves(handler: Callable[[Any, User, Resource], None]) -> Callable[[Any, User, Resource], None]:
     """Something that the client of a resumable resource has sent is done with: the resource may be another now.
 
     Its client is told of it afterwards. May raise StorageError: then it is not told.
     """
-    return _marked(handler, "settled")
+    return _marked(handler, "saves")
 
 
 def unresumable(handler: Callable[[Any, User, str], int | None]) -> Callable[[Any, User, str], int | None]:
@@ -262,7 +262,7 @@ MOMENTS = (
     "unbound",
     "hibernates",
     "resumed",
-    "settled",
+    "saves",
     "unresumable",
     "shuns",
     "commands",
@@ -288,7 +288,7 @@ class Hooks:
     unbound: tuple[Callable[[User, Resource], None], ...]
     hibernates: tuple[Callable[[User, Resource], None], ...]
     resumed: tuple[Callable[[User, Resource], None], ...]
-    settled: tuple[Callable[[User, Resource], None], ...]
+    saves: tuple[Callable[[User, Resource], None], ...]
     unresumable: tuple[Callable[[User, str], int | None], ...]
     shuns: tuple[Callable[[User, JID], bool], ...]
     commands: tuple[Callable[[], Iterable[Command]], ...]

@@ -12,7 +12,7 @@ from typing import Annotated, Any
 
 import msgspec
 
-from actors.hooks import XEP, Feature, hibernates, nonza, offered, served, settled, unresumable
+from actors.hooks import XEP, Feature, hibernates, nonza, offered, saves, served, unresumable
 from actors.host import Domain
 from actors.mailbox import Close, Manage, Revive
 from actors.presence import priority
@@ -143,7 +143,7 @@ class StreamManagement(Feature):
             return None
         return stream.received if stream is not None and stream.ended is not None else None
 
-    @settled
+    @saves
     def keep(self, user: User, resource: Resource) -> None:
         """What would be missed after a restart."""
         presence = resource.presence.wire.decode() if resource.presence is not None else ""
