@@ -160,7 +160,6 @@ class Seen:
 
 
 def mark(stanza: Stanza) -> str:
-    """What tells a stanza from others of the same number."""
-    return (
-        f"{stanza.kind} {stanza.id}" if stanza.id is not None else f"{stanza.kind} {crc32(stanza.wire):x} {stanza.to}"
-    )
+    """What tells a stanza from others of the same number; short, however long its id is."""
+    content = stanza.wire if stanza.id is None else stanza.id.encode()
+    return f"{stanza.kind} {crc32(content):08x}"

@@ -57,3 +57,10 @@ def test_it_remembers_no_more_than_it_has_to() -> None:
     for number in range(ORIGINS):
         seen.note(receipt(1, f"o{number}"), message())
     assert [*seen.marks] == [f"o{number}" for number in range(ORIGINS)]
+
+
+def test_a_long_id_takes_no_more_room_than_a_short_one() -> None:
+    seen = Seen()
+    seen.note(receipt(1), message("m" * 100_000))
+    assert len(str(seen.marks)) < 100
+    assert not seen.note(receipt(1), message("m" * 100_000))
