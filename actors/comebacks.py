@@ -115,11 +115,9 @@ class Comebacks(Actor):
         receipt, self._receipt = self._receipt, None
         return receipt
 
-    def _done(self) -> None:
-        """What has been told is handled, unless somebody else has its receipt by now."""
-        receipt = self._take_receipt()
-        if receipt is None:
-            return
+    def _done(self, receipt: Receipt) -> None:
+        """What has been told is handled, and nobody else has its receipt."""
+        self._receipt = None
         for resource in self.resources.values():
             if receipt.origin and resource.previd == receipt.origin and not self._save(resource):
                 return

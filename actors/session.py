@@ -147,7 +147,7 @@ class Session(Resumption):
     @told(Stanza)
     def on_stanza(self, stanza: Stanza) -> None:
         """A stanza from the client: stamped, checked, and on to the User."""
-        if self.closed:
+        if self._said_goodbye:
             return
         if self.full_jid is None:
             assert self.conn is not None
@@ -212,7 +212,7 @@ class Session(Resumption):
 
     @told(Deliver)
     def on_deliver(self, message: Deliver) -> None:
-        if self.managed is not None and not self.closed:
+        if self.managed is not None and not self._said_goodbye:
             self.managed.deliver(message)
         elif self.conn is not None:
             self.conn.send(message.stanza.wire)

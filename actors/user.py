@@ -93,8 +93,10 @@ class User(Comebacks):
         """
         assert stanza.to is not None
         if stanza.kind != "presence" or not self.shuns(stanza.to):
-            lasts = stanza.kind != "presence" or stanza.type in TYPES
-            self.domain.router.route(stanza, self._take_receipt() if lasts else None)
+            receipt = None
+            if self._receipt is not None and (stanza.kind != "presence" or stanza.type in TYPES):
+                receipt = self._take_receipt()
+            self.domain.router.route(stanza, receipt)
 
     def shuns(self, jid: JID) -> bool:
         """Whether the server is not to act for the user towards this JID, unless the user says so."""
@@ -193,7 +195,8 @@ class User(Comebacks):
             return  # replaced, and about to close
         self._receipt = message.receipt
         self._send(resource, message)
-        self._done()
+        if self._receipt is not None:
+            self._done(self._receipt)
 
     def _send(self, resource: Resource, message: Outbound) -> None:
         stanza: Stanza | None = message.stanza
@@ -232,7 +235,8 @@ class User(Comebacks):
             self._take(message.stanza)
         except (StanzaError, StorageError) as error:
             self.domain.router.bounce(message.stanza, error, self._take_receipt())
-        self._done()
+        if self._receipt is not None:
+            self._done(self._receipt)
 
     def _take(self, incoming: Stanza) -> None:
         """Raises StanzaError."""
@@ -310,7 +314,8 @@ class User(Comebacks):
                 raise StanzaError("service-unavailable")
         except (StanzaError, StorageError) as error:
             self.domain.router.bounce(stanza, error, self._take_receipt())
-        self._done()
+        if self._receipt is not None:
+            self._done(self._receipt)
 
     # -- the account
 
