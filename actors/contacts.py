@@ -16,7 +16,8 @@ from net.xmpp.stanza import Stanza
 from net.xmpp.xml import element, parse
 
 if TYPE_CHECKING:
-    from actors.user import Resource, User
+    from actors.resource import Resource
+    from actors.user import User
 
 QUERY = f"{{{ROSTER}}}query"
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from net.xmpp.stanza import Stanza
 
 if TYPE_CHECKING:
-    from actors.user import Resource
+    from actors.resource import Resource
 
 
 class Fate(Enum):

@@ -29,9 +29,10 @@ if TYPE_CHECKING:
     from actors.host import Domain, Host
     from actors.mailbox import Deliver
     from actors.negotiation import Negotiation
+    from actors.resource import Resource
     from actors.sasl2 import Request
     from actors.session import Session
-    from actors.user import Resource, User
+    from actors.user import User
     from net.xmpp import sasl
 
 
@@ -140,6 +141,11 @@ def nonza(tag: str) -> Callable[[H], H]:
     return lambda handler: _marked(handler, "nonza", tag)
 
 
+def served(handler: Callable[[Any], None]) -> Callable[[Any], None]:
+    """The domain is about to be served: nobody can have connected to it yet. May wait for storage."""
+    return _marked(handler, "served")
+
+
 class Gate(Protocol):
     """What a feature may put between a Session and its client (`Session.put_gate`): it says what goes out when.
 
@@ -201,6 +207,29 @@ def unavailable(handler: Callable[[Any, User, Stanza], None]) -> Callable[[Any, 
 def unbound(handler: Callable[[Any, User, Resource], None]) -> Callable[[Any, User, Resource], None]:
     """A resource is not connected any more, and among `user.resources` no longer."""
     return _marked(handler, "unbound")
+
+
+def hibernates(handler: Callable[[Any, User, Resource], None]) -> Callable[[Any, User, Resource], None]:
+    """A resource has lost its connection. It stays bound and available: its client may come back for what waits."""
+    return _marked(handler, "hibernates")
+
+
+def resumed(handler: Callable[[Any, User, Resource], None]) -> Callable[[Any, User, Resource], None]:
+    """The client of a hibernating resource has come back, or that of one whose connection was thought to be alive."""
+    return _marked(handler, "resumed")
+
+
+def saves(handler: Callable[[Any, User, Resource], None]) -> Callable[[Any, User, Resource], None]:
+    """Something that the client of a resumable resource has sent is done with: the resource may be another now.
+
+    Its client is told of it afterwards. May raise StorageError: then it is not told.
+    """
+    return _marked(handler, "saves")
+
+
+def unresumable(handler: Callable[[Any, User, str], int | None]) -> Callable[[Any, User, str], int | None]:
+    """A client wants to resume, by this id, what is not there. Return how many stanzas it had handled, if known."""
+    return _marked(handler, "unresumable")
 
 
 def shuns(handler: Callable[[Any, User, JID], bool]) -> Callable[[Any, User, JID], bool]:
@@ -373,6 +402,10 @@ MOMENTS = (
     "unavailable",
     "unbound",
     "bound",
+    "hibernates",
+    "resumed",
+    "saves",
+    "unresumable",
     "shuns",
     "offered_inline",
     "offered_tasks",
@@ -383,6 +416,7 @@ MOMENTS = (
     "describes_account",
     "describes_node",
     "lists",
+    "served",
 )
 
 
@@ -403,6 +437,10 @@ class Hooks:
     unavailable: tuple[Callable[[User, Stanza], None], ...]
     unbound: tuple[Callable[[User, Resource], None], ...]
     bound: tuple[Callable[[User, Resource], Element | None], ...]
+    hibernates: tuple[Callable[[User, Resource], None], ...]
+    resumed: tuple[Callable[[User, Resource], None], ...]
+    saves: tuple[Callable[[User, Resource], None], ...]
+    unresumable: tuple[Callable[[User, str], int | None], ...]
     shuns: tuple[Callable[[User, JID], bool], ...]
     serving: tuple[Callable[[], None], ...]
     commands: tuple[Callable[[], Iterable[Command]], ...]
@@ -414,6 +452,7 @@ class Hooks:
     offered_tasks: tuple[Callable[[sasl.Offer, JID | None], Iterable[Element]], ...]
     tasks: tuple[Callable[[Request, str], Iterable[Task]], ...]
     authenticates: dict[str, Callable[[Request, bytes | None], sasl.Answer]]
+    served: tuple[Callable[[], None], ...]
 
     def __init__(self, features: Iterable[Feature]) -> None:
         self.features = in_order(_without_lacking(feature for feature in features if feature.wanted))

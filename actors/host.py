@@ -77,6 +77,11 @@ class Domain:
         for begin in self.hooks.serving:
             begin()
 
+    def revive(self) -> None:
+        """Is about to be served: nobody can have connected to it yet."""
+        for handler in self.hooks.served:
+            handler()
+
     def is_admin(self, jid: JID) -> bool:
         """Whether this is one of those who may administer the domain, with whichever resource."""
         return str(jid.bare) in self.options.admins
@@ -111,11 +116,15 @@ class Host(Actor):
             if stanza.is_request:
                 answer = self._answer_iq(stanza)
                 if answer is not None:
-                    router.route(answer)
+                    router.route(answer, message.receipt)
+                    return
             elif stanza.kind == "message":
                 raise StanzaError("service-unavailable")
         except (StanzaError, StorageError) as error:
-            router.bounce(stanza, error)
+            router.bounce(stanza, error, message.receipt)
+        else:
+            if message.receipt is not None:
+                message.receipt.handled()
 
     def _answer_iq(self, iq: Stanza) -> Stanza | None:
         # RFC 3921 §3: clients of its time establish a session with the domain. It does nothing.
@@ -129,7 +138,8 @@ class Host(Actor):
         self.domain.host = heir.actor_inbox
         if isinstance(message, Inbound):
             if message is self._suspect:
-                self.domain.router.bounce(message.stanza, StanzaError("internal-server-error"))
+                error = StanzaError("internal-server-error")
+                self.domain.router.bounce(message.stanza, error, message.receipt)
             else:
                 heir._suspect = message
                 heir.actor_inbox.tell(message)

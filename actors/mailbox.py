@@ -9,17 +9,44 @@ A Session is also told what the transport hears: the events of `net.xmpp.stream`
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 
 from actors.actor import Inbox
 from actors.roster import Roster
+from net.transport import Transport
 from net.xmpp.errors import StanzaError, StreamError
+from net.xmpp.jid import JID
 from net.xmpp.stanza import Stanza
 from net.xmpp.xml import Element
 
 
 class Message(msgspec.Struct, frozen=True):
     """What all of them are: frozen, slotted, cheap to make."""
+
+
+class Receipt(Message, frozen=True):
+    """Travels with what comes of a stanza whose client wants to know that it has been handled (XEP-0198).
+
+    Whoever is done with its part says so with `handled`, once. Who hands on more than one part says `split` first, for
+    each but one. `session`: whose client it is. `origin` and `number`: which of its streams, and the how manieth stanza
+    on it. `saved`: the greatest number that will never come a second time, whatever becomes of the server.
+    """
+
+    session: Inbox
+    origin: str
+    number: int
+    saved: int = 0
+
+    def handled(self) -> None:
+        """This part has been stored, delivered, answered or dropped."""
+        self.session.tell(Handled(self.number))
+
+    def split(self) -> Receipt:
+        """There is one part more."""
+        self.session.tell(Split(self.number))
+        return self
 
 
 # -- to a Session
@@ -30,6 +57,19 @@ class Deliver(Message, frozen=True):
 
     stanza: Stanza
     shared: bool = False
+    receipt: Receipt | None = None
+
+
+class Handled(Message, frozen=True):
+    """From whoever is done with a part of the stanza of this number."""
+
+    number: int
+
+
+class Split(Message, frozen=True):
+    """From whoever has one more part of the stanza of this number to be handled."""
+
+    number: int
 
 
 class Bound(Message, frozen=True):
@@ -85,6 +125,61 @@ class LoginExpired(Message, frozen=True):
     """From the clock: too long without a bound resource."""
 
 
+class Resumable(Message, frozen=True):
+    """From its User to a new Session: here is the one that it wants to go on as; `h` as it came with the request."""
+
+    session: Inbox
+    h: int
+
+
+class ResumeRefused(Message, frozen=True):
+    """From a User, or a Session that has ended: there is nothing to resume. The client may bind a resource instead.
+
+    `h`: so many stanzas had been handled, if that is known.
+    """
+
+    h: int | None = None
+
+
+class Attach(Message, frozen=True):
+    """From a new Session: take my connection, its client goes on with your stream, of which it has handled `h`.
+
+    The one message that carries what is alive: a connection is where its process is, and so are both Sessions.
+    """
+
+    session: Inbox
+    conn: Transport
+    h: int
+
+
+class Superseded(Message, frozen=True):
+    """From the Session that has taken the connection of this one: end without a word."""
+
+    by: Inbox
+
+
+class Severed(Message, frozen=True):
+    """From a Session that has given its connection away: it had been lost before."""
+
+    conn: Transport
+
+
+class Save(Message, frozen=True):
+    """From the Session itself, now or by its clock: what its client has yet to acknowledge is to be on disk."""
+
+
+class Overdue(Message, frozen=True):
+    """From the clock: the client has not answered a request for acknowledgement."""
+
+
+class Withheld(Message, frozen=True):
+    """From the clock: the client has waited long enough for an acknowledgement."""
+
+
+class HibernationOver(Message, frozen=True):
+    """From the clock: the client has not come back in time."""
+
+
 # -- to a User
 
 
@@ -121,13 +216,61 @@ class Outbound(Message, frozen=True):
 
     stanza: Stanza
     session: Inbox
+    receipt: Receipt | None = None
+
+
+class Manage(Message, frozen=True):
+    """From a Session: by this id its client can resume it from now on."""
+
+    session: Inbox
+    resource: str
+    previd: str
+
+
+class Resume(Message, frozen=True):
+    """From a new Session: its client wants to go on with an earlier stream, of which it has handled `h` stanzas."""
+
+    session: Inbox
+    previd: str
+    h: int
+
+
+class Hibernates(Message, frozen=True):
+    """From a Session: it has lost its connection, and waits for the client to come back."""
+
+    session: Inbox
+    resource: str
+
+
+class Resumed(Message, frozen=True):
+    """From a Session: its client has come back. `revived`: the server has been started again meanwhile."""
+
+    session: Inbox
+    resource: str
+    revived: bool
+
+
+class Revive(Message, frozen=True):
+    """From a Session of an earlier life of the server: the resource is there, and as it was.
+
+    `directed` and `state` as in `actors.user.Resource`.
+    """
+
+    session: Inbox
+    resource: str
+    previd: str
+    presence: Stanza | None
+    interested: bool
+    directed: tuple[JID, ...]
+    state: dict[str, Any]
 
 
 class Returned(Message, frozen=True):
-    """From a Session that had closed when it was to deliver this."""
+    """From a Session that had closed when it was to deliver this, or whose client has never acknowledged it."""
 
     stanza: Stanza
     shared: bool = False
+    receipt: Receipt | None = None
 
 
 class Remove(Message, frozen=True):
@@ -162,6 +305,7 @@ class Inbound(Message, frozen=True):
     """From the router: a stanza addressed to you."""
 
     stanza: Stanza
+    receipt: Receipt | None = None
 
 
 class Waited(Inbound, frozen=True):

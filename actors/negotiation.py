@@ -65,9 +65,9 @@ class Negotiation(Actor):
     A handler that raises StreamError ends the stream.
     """
 
-    def __init__(self, router: Router, conn: Transport) -> None:
+    def __init__(self, router: Router, conn: Transport | None) -> None:
         super().__init__()
-        self.conn: Transport | None = conn
+        self.conn = conn
         self.notopen = True
         self.type: Literal["c2s_unauthed", "c2s"] = "c2s_unauthed"
         self.username: str | None = None
@@ -85,16 +85,18 @@ class Negotiation(Actor):
         self._client = Who("")
         self._login: Login | None = None
         self._authentication: Authentication | None = None
-        self._peer = conn.peer
+        self._peer = conn.peer if conn is not None else ""
         self._to: JID | None = None
         self._lang = ""
         self._said_goodbye = False
         self._binding: Binding | None = None
-        self._bind_refusals = 0
+        self._refusals = 0
         self._requests = 0
-        limit = next(router.domains).config.limits.login_seconds
+        self._deadline: Timer | None = None
         inbox = self.actor_inbox
-        self._deadline: Timer | None = router.clock.after(limit, lambda: inbox.tell(LoginExpired()))
+        if conn is not None:
+            limit = next(router.domains).config.limits.login_seconds
+            self._deadline = router.clock.after(limit, lambda: inbox.tell(LoginExpired()))
         router.sessions.add(inbox)
 
     @abstractmethod
@@ -309,7 +311,7 @@ class Negotiation(Actor):
         if not stanza.is_request or payload is None or payload.tag != BIND_REQUEST:
             raise StreamError("not-authorized")
         assert self._domain is not None and self.username is not None
-        refused = partial(self._refuse_binding, conn, stanza)
+        refused = partial(self._refuse_binding, stanza)
         try:
             check(stanza)
             if stanza.type != "set":
@@ -337,13 +339,17 @@ class Negotiation(Actor):
         self.conn.send(result.wire)
         self.conn.proceed(freely=True)
 
-    def _refuse_binding(self, conn: Transport, request: Stanza, error: StanzaError) -> None:
-        """The client may try again, but not for ever (RFC 6120 §7.7.3)."""
-        conn.send(Stanza("iq", id=request.id).error(error).wire)
-        self._bind_refusals += 1
-        if self._bind_refusals >= BIND_ATTEMPTS:
+    def _refuse_binding(self, request: Stanza, error: StanzaError) -> None:
+        self.refuse_step(Stanza("iq", id=request.id).error(error).wire)
+
+    def refuse_step(self, answer: bytes) -> None:
+        """The client may try again, or something else, but not for ever (RFC 6120 §7.7.3)."""
+        assert self.conn is not None
+        self.conn.send(answer)
+        self._refusals += 1
+        if self._refusals >= BIND_ATTEMPTS:
             raise StreamError("policy-violation", "too many resources were refused")
-        conn.proceed()
+        self.conn.proceed()
 
     @told(Bound)
     def on_bound(self, bound: Bound) -> None:

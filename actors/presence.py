@@ -11,9 +11,13 @@ from net.xmpp.jid import JID
 from net.xmpp.stanza import Stanza
 
 if TYPE_CHECKING:
-    from actors.user import Resource, User
+    from actors.resource import Resource
+    from actors.user import User
 
 _INTEGER = re.compile("[+-]?[0-9]{1,3}")
+
+# Presence that nobody but an available resource has a use for (RFC 6121 §8.5.2.2.2): it wakes no User, who has none.
+FLEETING = frozenset(("", "unavailable"))
 
 TO_SOMEBODY = frozenset(("probe", "error", *TYPES))
 
@@ -78,8 +82,22 @@ class Presence:
             for handler in self._user.domain.hooks.receptive:
                 handler(self._user, resource)
 
+    def look_around(self, resource: Resource) -> None:
+        """A resource has outlived the server: it learns who else is there now, and who has gone without a word."""
+        user = self._user
+        for contact, item in user.roster:
+            if item.seen_by_user and not user.domain.router.may_be_there(contact):
+                gone = Stanza("presence", type="unavailable", from_=contact, to=user.full_jid(resource))
+                user.deliver(resource, gone)
+        self._see(resource)
+
     def _catch_up(self, resource: Resource) -> None:
-        """A resource that has just become available learns who else is there, and who wants to know it.
+        """A resource that has just become available learns who else is there, and who wants to know it."""
+        self._see(resource)
+        self._user.contacts.repeat_requests(resource)
+
+    def _see(self, resource: Resource) -> None:
+        """A resource learns who else is there.
 
         Of a contact without resources there is nothing to learn (§4.3.2): at a login most contacts are not there, and
         each would have to be read from storage to say so.
@@ -92,7 +110,6 @@ class Presence:
         for contact, item in user.roster:
             if item.seen_by_user and router.may_be_there(contact):
                 user.route(Stanza("presence", type="probe", from_=user.full_jid(resource), to=contact))
-        self._user.contacts.repeat_requests(resource)
 
     def gone(self, resource: Resource, stanza: Stanza | None = None) -> None:
         """A resource is not available any more; `stanza` is how it said so, None if it could not (§4.5)."""

@@ -11,7 +11,8 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from actors.actor import Clock, Inbox
-from actors.mailbox import Inbound, Sleep
+from actors.mailbox import Inbound, Receipt, Sleep
+from actors.presence import FLEETING
 from actors.storage import StorageError
 from actors.user import User
 from net.xmpp.errors import StanzaError
@@ -22,9 +23,6 @@ if TYPE_CHECKING:
     from actors.host import Domain
 
 log = logging.getLogger(__name__)
-
-# Presence that nobody but an available resource has a use for (RFC 6121 §8.5.2.2.2): it wakes no User, who has none.
-FLEETING = frozenset(("", "unavailable"))
 
 # A User that has had nothing to do for one to two times as many seconds leaves memory.
 DROWSE = 15.0
@@ -81,8 +79,8 @@ class Router:
 
     # -- stanzas
 
-    def route(self, stanza: Stanza) -> None:
-        """Puts the stanza into the mailbox of the actor it is addressed to. `to` must be set.
+    def route(self, stanza: Stanza, receipt: Receipt | None = None) -> None:
+        """Puts the stanza into the mailbox of the actor it is addressed to, with its receipt. `to` must be set.
 
         What cannot get there comes back as an error to its sender, if it may be answered (RFC 6120 §10.4, §10.5).
         """
@@ -90,21 +88,25 @@ class Router:
         assert to is not None
         domain = self._domains.get(to.domain)
         if domain is None:
-            self.bounce(stanza, StanzaError("remote-server-not-found"))
+            self.bounce(stanza, StanzaError("remote-server-not-found"), receipt)
             return
         if to.local and stanza.kind == "presence" and stanza.type in FLEETING and not self.may_be_there(to.bare):
+            if receipt is not None:
+                receipt.handled()
             return
         inbox = self.user(to.bare) if to.local else domain.host
         if len(inbox.messages) < self.mailbox:
-            inbox.tell(Inbound(stanza))
+            inbox.tell(Inbound(stanza, receipt))
         else:
-            self.bounce(stanza, StanzaError("resource-constraint", "too much is waiting for the recipient"))
+            self.bounce(stanza, StanzaError("resource-constraint", "too much is waiting for the recipient"), receipt)
 
-    def bounce(self, stanza: Stanza, error: StanzaError | StorageError) -> None:
+    def bounce(self, stanza: Stanza, error: StanzaError | StorageError, receipt: Receipt | None = None) -> None:
         """Routes the `refusal` of a stanza, if there may be one, back to its sender."""
         refusal = self.refusal(stanza, error)
         if refusal is not None and stanza.from_ is not None and stanza.from_.domain in self._domains:
-            self.route(refusal)
+            self.route(refusal, receipt)
+        elif receipt is not None:
+            receipt.handled()
 
     @staticmethod
     def refusal(stanza: Stanza, error: StanzaError | StorageError) -> Stanza | None:

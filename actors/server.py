@@ -132,10 +132,20 @@ class Server:
         except CannotStart:
             self.stop()
             raise
+        try:
+            self.revive()
+        except StorageError as error:
+            self.stop()
+            raise CannotStart(f"storage {public(self.config.storage.url)}: {error}") from error
         for listener in self._listeners.values():
             listener.start()
         for domain in self.router.domains:
             domain.serve()
+
+    def revive(self) -> None:
+        """Everything is as it was in the last life of the server."""
+        for domain in self.router.domains:
+            domain.revive()
 
     def _open_control(self) -> Control:
         path = self.config.data_dir / CONTROL
@@ -219,7 +229,13 @@ class Server:
             except CannotStart as error:
                 self._stop_listening(listeners, but=self._listeners)
                 raise CannotReload(str(error)) from error
-            return self._change(new, added, listeners, identities)
+            lines = self._change(new, added, listeners, identities)
+            try:
+                for domain in added:
+                    domain.revive()
+            except StorageError as error:
+                log.error("earlier streams could not be read: %s", error)
+            return lines
 
     def _change(
         self,

@@ -14,6 +14,7 @@ from actors.actor import told
 from actors.contacts import QUERY
 from actors.hooks import Gate
 from actors.mailbox import (
+    Attach,
     Bound,
     Close,
     Deliver,
@@ -22,6 +23,7 @@ from actors.mailbox import (
     Reattach,
     Released,
     Remove,
+    ResumeRefused,
     Returned,
     RosterChanged,
     Settle,
@@ -29,9 +31,9 @@ from actors.mailbox import (
     Show,
     Unbind,
 )
-from actors.negotiation import Negotiation, check
+from actors.negotiation import check
 from actors.presence import priority
-from net.transport import Disconnected
+from actors.resumption import Resumption
 from net.xmpp.errors import StanzaError, StreamError
 from net.xmpp.jid import JID
 from net.xmpp.stanza import Stanza
@@ -40,14 +42,14 @@ from net.xmpp.stream import FOOTER, Closed, Failed, Misaddressed
 log = logging.getLogger(__name__)
 
 
-class Session(Negotiation):
+class Session(Resumption):
     """One client stream. The fields are the contract of docs/architecture.md, under "The Session".
 
-    `conn`: the transport, None once the stream has ended. `notopen`: no stream header of the peer's has been accepted
-    since the start or the last restart. `type`: "c2s_unauthed", then "c2s". `username`, `host`, `resource`, `full_jid`:
-    None until they are known. `priority`, `presence`: of the last presence that was not directed; 0 and None without.
-    `interested`: the roster has been asked for. `roster`: the user's, as of now; None before binding.
-    Besides, `gate`: what a feature has put between this and the client.
+    `conn`: the transport, None while the Session hibernates (XEP-0198) and once the stream has ended. `notopen`: no
+    stream header of the peer's has been accepted since the start or the last restart. `type`: "c2s_unauthed", then
+    "c2s". `username`, `host`, `resource`, `full_jid`: None until they are known. `priority`, `presence`: of the last
+    presence that was not directed; 0 and None without. `interested`: the roster has been asked for. `roster`: the
+    user's, as of now; None before binding. Besides, `gate`: what a feature has put between this and the client.
     """
 
     gate: Gate | None = None
@@ -83,10 +85,12 @@ class Session(Negotiation):
 
     def write(self, delivery: Deliver) -> None:
         """Writes to the connection. What comes too late goes back to the User."""
-        if self.conn is not None:
+        if self.managed is not None and not self._said_goodbye:
+            self.managed.deliver(delivery)
+        elif self.conn is not None:
             self.conn.send(delivery.stanza.wire)
         elif self._user is not None:
-            self._user.tell(Returned(delivery.stanza, delivery.shared))
+            self._user.tell(Returned(delivery.stanza, delivery.shared, delivery.receipt))
 
     def put_gate(self, gate: Gate | None) -> None:
         """From now on this gate says what goes to the client when. What the one before it holds goes out first."""
@@ -119,8 +123,10 @@ class Session(Negotiation):
         self.presence, self.priority, self.interested = None, 0, False
         if self._user is not None and self.resource is not None:
             self._user.tell(Unbind(self.actor_inbox, self.resource))
+            if self.managed is not None:
+                self.managed.end(self._user)
             self.put_gate(None)
-        elif self._binding is None:
+        elif self._binding is None and not self._resuming:
             self._stop()
 
     def _farewell(self, reason: StreamError | None) -> bytes:
@@ -129,8 +135,15 @@ class Session(Negotiation):
             return b"" if self.notopen else FOOTER
         return (self._header() if self.notopen else b"") + reason.xml() + FOOTER
 
+    @property
+    def closed(self) -> bool:
+        return self._said_goodbye
+
     def on_stop(self) -> None:
         self._router.sessions.discard(self.actor_inbox)
+        if self.managed is not None:
+            self.managed.forget()
+            self.managed = None
         self._forget_guest()
 
     def _forget_guest(self) -> None:
@@ -151,14 +164,16 @@ class Session(Negotiation):
     @told(Stanza)
     def on_stanza(self, stanza: Stanza) -> None:
         """A stanza from the client: stamped, checked, and on to the User."""
-        if self.conn is None:
+        if self._said_goodbye:
             return
         if self.full_jid is None:
+            assert self.conn is not None
             self._before_binding(self.conn, stanza)
             return
         own, user = self.full_jid, self._user
         assert user is not None
         self._stamp(stanza, own)
+        receipt = self.managed.receive() if self.managed is not None else None
         try:
             if stanza.kind == "iq":
                 check(stanza)
@@ -168,10 +183,12 @@ class Session(Negotiation):
                 self._note_presence(stanza)
         except StanzaError as error:
             self._refuse(stanza, error)
+            if receipt is not None:
+                receipt.handled()
             return
         if stanza.to is None and stanza.kind != "presence":
             stanza.to = own.bare  # §10.3.1, §10.3.3: the server acts for the account
-        user.tell(Outbound(stanza, self.actor_inbox))
+        user.tell(Outbound(stanza, self.actor_inbox, receipt))
 
     def _stamp(self, stanza: Stanza, own: JID) -> None:
         """Whoever a stanza is from, it says so truly (RFC 6120 §8.1.2.1); and its language is the stream's (§8.1.5)."""
@@ -196,14 +213,17 @@ class Session(Negotiation):
     @told(Misaddressed)
     def on_misaddressed(self, event: Misaddressed) -> None:
         """An address that is none (RFC 6120 §8.3.3.8; §8.1.2.1 for the sender's own)."""
-        if self.conn is None:
+        if self.closed:
             return
         if self.full_jid is None:
             raise StreamError("not-authorized")
         if event.attribute == "from":
             raise StreamError("invalid-from")
         self._stamp(event.stanza, self.full_jid)
+        receipt = self.managed.receive() if self.managed is not None else None
         self._refuse(event.stanza, StanzaError("jid-malformed", event.reason))
+        if receipt is not None:
+            receipt.handled()
 
     # -- from the User
 
@@ -227,7 +247,9 @@ class Session(Negotiation):
     @told(Released)
     def on_released(self, message: Released) -> None:
         self._say_settled()
-        self._stop()
+        self._released = True
+        if self.managed is None or self.managed.ended:
+            self._stop()
 
     @told(Settle)
     def on_settle(self, message: Settle) -> None:
@@ -250,17 +272,16 @@ class Session(Negotiation):
 
     @told(Close)
     def on_close(self, message: Close) -> None:
-        self.close(message.error)
+        error, managed = message.error, self.managed
+        if error is not None and error.condition == "system-shutdown" and managed is not None and managed.resumable:
+            self.suspend(error)
+        else:
+            self.close(error)
 
     @told(HostGone)
     def on_host_gone(self, message: HostGone) -> None:
         if self.host == message.domain:
             raise StreamError("host-gone")
-
-    @told(Disconnected)
-    def on_disconnected(self, disconnected: Disconnected) -> None:
-        log.debug("disconnected: %s", disconnected.reason)
-        self.close(None)
 
     def on_failure(
         self,
@@ -277,13 +298,17 @@ class Session(Negotiation):
     def succeed(self, message: Any, left: list[Any]) -> None:
         """What was to be delivered goes back to the User; but not what may be at fault, lest it fell the next one."""
         if isinstance(message, Deliver) and message.stanza.kind != "presence":
-            self._router.bounce(message.stanza, StanzaError("internal-server-error"))
+            self._router.bounce(message.stanza, StanzaError("internal-server-error"), message.receipt)
+        elif isinstance(message, Attach):
+            message.session.tell(ResumeRefused())
         super().succeed(message, left)
 
     def refuse(self, message: Any) -> None:
         """After a crash: the User still learns that this Session is gone, and gets back what it has sent."""
         if isinstance(message, Deliver) and self._user is not None:
-            self._user.tell(Returned(message.stanza, message.shared))
+            self._user.tell(Returned(message.stanza, message.shared, message.receipt))
+        elif isinstance(message, Attach):
+            message.session.tell(ResumeRefused())
         elif isinstance(message, Bound) and self._user is not None:
             self._user.tell(Unbind(self.actor_inbox, message.resource))
         elif isinstance(message, Released | Settle):

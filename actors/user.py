@@ -6,7 +6,8 @@ import secrets
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from actors.actor import Actor, Inbox, told
+from actors.actor import Inbox, told
+from actors.comebacks import Comebacks
 from actors.contacts import QUERY, Contacts
 from actors.delivery import Fate, recipients
 from actors.mailbox import (
@@ -25,6 +26,8 @@ from actors.mailbox import (
     Reattach,
     Released,
     Remove,
+    Resume,
+    ResumeRefused,
     Returned,
     Revoked,
     Settle,
@@ -34,8 +37,10 @@ from actors.mailbox import (
     Waited,
 )
 from actors.presence import Presence
+from actors.resource import Resource
 from actors.settling import Settling
 from actors.storage import StorageError
+from actors.subscription import TYPES
 from net.xmpp.errors import StanzaError, StreamError
 from net.xmpp.jid import JID
 from net.xmpp.offers import SESSION
@@ -44,37 +49,9 @@ from net.xmpp.xml import Element
 
 if TYPE_CHECKING:
     from actors.host import Domain
-    from actors.roster import Roster
 
 
-class Resource:
-    """What a User knows of one of its Sessions. `presence` None: connected, not available.
-
-    `client`: the id of its user agent (XEP-0388), "" when it has not said. `directed`: to whom it has shown itself
-    without being asked. `unwanted`: the contacts whose last word on its presence was an error. `state` belongs to the
-    features, by name.
-    """
-
-    __slots__ = ("client", "directed", "interested", "name", "presence", "priority", "session", "state", "unwanted")
-
-    def __init__(self, name: str, session: Inbox, client: str = "") -> None:
-        self.name = name
-        self.session = session
-        self.client = client
-        self.presence: Stanza | None = None
-        self.priority = 0
-        self.interested = False
-        self.directed: dict[JID, None] = {}
-        self.unwanted: frozenset[JID] = frozenset()
-        self.state: dict[str, Any] = {}
-
-    @property
-    def receptive(self) -> bool:
-        """Available, with a priority that is not negative: it takes messages to the bare JID (RFC 6121 §8.5.2.1)."""
-        return self.presence is not None and self.priority >= 0
-
-
-class User(Actor):
+class User(Comebacks):
     """One bare JID, with an account or without: it also answers for those that do not exist.
 
     `resources` by resourcepart, in the order in which they were bound. `state` belongs to the features, by name.
@@ -87,12 +64,9 @@ class User(Actor):
         self.resources: dict[str, Resource] = {}
         self.state: dict[str, Any] = {}
         self._settling: Settling | None = None
+        self._receipt = None
         self._suspect: Message | None = None
         self._sleepy = False
-
-    exists: bool
-    disabled: bool
-    roster: Roster
 
     # The organs have no state of their own: they are made where they are used, and nothing has to hold them.
 
@@ -115,10 +89,17 @@ class User(Actor):
         return self.jid.with_resource(resource.name)
 
     def route(self, stanza: Stanza) -> None:
-        """Sends a stanza on its way; whoever it is addressed to. The user's presence stays hidden from some."""
+        """Sends a stanza on its way; whoever it is addressed to. The user's presence stays hidden from some.
+
+        The first one that comes of what is being handled takes its receipt along; but presence that does not last is no
+        reason to hold back an acknowledgement.
+        """
         assert stanza.to is not None
         if stanza.kind != "presence" or not self.shuns(stanza.to):
-            self.domain.router.route(stanza)
+            receipt = None
+            if self._receipt is not None and (stanza.kind != "presence" or stanza.type in TYPES):
+                receipt = self._take_receipt()
+            self.domain.router.route(stanza, receipt)
 
     def shuns(self, jid: JID) -> bool:
         """Whether the server is not to act for the user towards this JID, unless the user says so."""
@@ -126,7 +107,8 @@ class User(Actor):
 
     def deliver(self, resource: Resource, stanza: Stanza, *, shared: bool = False) -> None:
         """Gives a stanza to one of the user's own clients. `shared`: others get it too."""
-        resource.session.tell(Deliver(stanza, shared))
+        receipt = self._receipt.split() if self._receipt is not None and resource.previd else None
+        resource.session.tell(Deliver(stanza, shared, receipt))
 
     # -- Sessions come and go
 
@@ -229,11 +211,19 @@ class User(Actor):
     @told(Outbound)
     def on_outbound(self, message: Outbound) -> None:
         """A stanza from one of the user's clients, on its way to anybody."""
-        stanza: Stanza | None = message.stanza
-        assert stanza is not None and stanza.from_ is not None
-        resource = self.resources.get(stanza.from_.resource)
+        resource = self.resources.get(message.stanza.from_.resource) if message.stanza.from_ is not None else None
         if resource is None or resource.session is not message.session:
+            if message.receipt is not None:
+                message.receipt.handled()
             return  # replaced, and about to close
+        self._receipt = message.receipt
+        self._send(resource, message)
+        if self._receipt is not None:
+            self._done(self._receipt)
+
+    def _send(self, resource: Resource, message: Outbound) -> None:
+        stanza: Stanza | None = message.stanza
+        assert stanza is not None
         try:
             for handler in self.domain.hooks.outbound:
                 stanza = handler(self, stanza)
@@ -255,32 +245,40 @@ class User(Actor):
         if self._settling is None:
             self.on_waited(message)
         elif len(self._settling.queue) < self.domain.router.mailbox:
-            self._settling.queue.append(Waited(message.stanza))
+            self._settling.queue.append(Waited(message.stanza, message.receipt))
         else:
             error = StanzaError("resource-constraint", "too much is waiting for the recipient")
-            self.domain.router.bounce(message.stanza, error)
+            self.domain.router.bounce(message.stanza, error, message.receipt)
 
     @told(Waited)
     def on_waited(self, message: Inbound) -> None:
         """A stanza from anybody to the user (RFC 6121 §8.5)."""
-        stanza: Stanza | None = message.stanza
-        assert stanza is not None
+        self._receipt = message.receipt
         try:
-            if not self.exists:
-                self._nobody(stanza)
-                return
-            for handler in self.domain.hooks.inbound:
-                stanza = handler(self, stanza)
-                if stanza is None:
-                    return
-            if stanza.kind == "message":
-                self._take_message(stanza)
-            elif stanza.kind == "presence":
-                self.presence.receive(stanza)
-            else:
-                self._take_iq(stanza)
+            self._take(message.stanza)
         except (StanzaError, StorageError) as error:
-            self.domain.router.bounce(message.stanza, error)
+            self.domain.router.bounce(message.stanza, error, self._take_receipt())
+        if self._receipt is not None:
+            self._done(self._receipt)
+
+    def _take(self, incoming: Stanza) -> None:
+        """Raises StanzaError."""
+        if not self.exists:
+            self._nobody(incoming)
+            return
+        stanza: Stanza | None = incoming
+        for handler in self.domain.hooks.inbound:
+            assert stanza is not None
+            stanza = handler(self, stanza)
+            if stanza is None:
+                return
+        assert stanza is not None
+        if stanza.kind == "message":
+            self._take_message(stanza)
+        elif stanza.kind == "presence":
+            self.presence.receive(stanza)
+        else:
+            self._take_iq(stanza)
 
     def _nobody(self, stanza: Stanza) -> None:
         """§8.5.1: there is no such account. A presence gets the answer that a stranger gets from any account."""
@@ -342,7 +340,10 @@ class User(Actor):
         """Nothing was written to the client: a message finds another way, a request its answer."""
         stanza = message.stanza
         if stanza.from_ == self.jid:
+            if message.receipt is not None:
+                message.receipt.handled()
             return  # what the account itself tells one client is of no use to another
+        self._receipt = message.receipt
         try:
             if stanza.kind == "message":
                 # While one of those is there who got it too, it has not been lost.
@@ -351,7 +352,9 @@ class User(Actor):
             elif stanza.is_request:
                 raise StanzaError("service-unavailable")
         except (StanzaError, StorageError) as error:
-            self.domain.router.bounce(stanza, error)
+            self.domain.router.bounce(stanza, error, self._take_receipt())
+        if self._receipt is not None:
+            self._done(self._receipt)
 
     # -- the account
 
@@ -445,7 +448,9 @@ class User(Actor):
         error = StanzaError("internal-server-error")
         match message:
             case Inbound() | Outbound() | Returned():
-                self.domain.router.bounce(message.stanza, error)
+                self.domain.router.bounce(message.stanza, error, message.receipt)
+            case Resume():
+                message.session.tell(ResumeRefused())
             case Bind():
                 message.session.tell(BindRefused(error))
             case Unbind():
@@ -455,7 +460,7 @@ class User(Actor):
                 message.session.tell(Released())
             case Settled():
                 for late in self._settled(message.session):
-                    self.domain.router.bounce(late.stanza, error)
+                    self.domain.router.bounce(late.stanza, error, late.receipt)
 
     # -- asked at the edges
 

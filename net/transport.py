@@ -15,10 +15,12 @@ from net.xmpp.stream import Limits
 class Transport(Protocol):
     """TCP, direct TLS, WebSocket, BOSH or a test's wire.
 
-    `peer`: the peer's address for the log. `secured`: TLS is in force. `end_point`: the tls-server-end-point binding
-    data (RFC 5929) or None. `certified`: what the peer's certificate says, None without one.
+    `receiver`: who is told what the peer says; another one from the moment at which it is set. `peer`: the peer's
+    address for the log. `secured`: TLS is in force. `end_point`: the tls-server-end-point binding data (RFC 5929) or
+    None. `certified`: what the peer's certificate says, None without one.
     """
 
+    receiver: Receiver
     peer: str
     secured: bool
     end_point: bytes | None
@@ -40,6 +42,15 @@ class Receiver(Protocol):
     @property
     def congested(self) -> bool:
         """Whether it has so much to do that nothing more should be read for it now."""
+
+
+class Nobody:
+    """The receiver of a connection that its Session has given up: whatever still comes is of no interest."""
+
+    congested = False
+
+    def tell(self, message: Any) -> None:
+        """Drops it."""
 
 
 class Secured(NamedTuple):

@@ -12,8 +12,9 @@ import msgspec
 from actors.hooks import XEP, Feature, asks, inbound, outbound, shuns
 from actors.host import Domain
 from actors.reports import REPORT, REPORTING, Report, Reports
+from actors.resource import Resource
 from actors.storage import Map
-from actors.user import Resource, User
+from actors.user import User
 from net.limits import Rate, Throttle
 from net.xmpp.errors import StanzaError
 from net.xmpp.jid import JID, JIDMalformed

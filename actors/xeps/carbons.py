@@ -7,7 +7,8 @@ from collections.abc import Collection
 from typing import Literal
 
 from actors.hooks import XEP, Feature, asks, bind_inline, delivered, outbound
-from actors.user import Resource, User
+from actors.resource import Resource
+from actors.user import User
 from net.xmpp.errors import StanzaError
 from net.xmpp.forwarding import forwarded
 from net.xmpp.hints import hinted

@@ -12,9 +12,10 @@ import msgspec
 from actors.clients import Client, Proved
 from actors.hooks import XEP, Feature, asks, authenticate_inline
 from actors.mailbox import Revoked
+from actors.resource import Resource
 from actors.sasl2 import USER_AGENT
 from actors.storage import StorageError
-from actors.user import Resource, User
+from actors.user import User
 from net.xmpp.errors import StanzaError
 from net.xmpp.offers import SASL
 from net.xmpp.sasl import EXTERNAL

@@ -9,8 +9,9 @@ import msgspec
 
 from actors.hooks import XEP, Feature, asks, inbound, unavailable, unbound
 from actors.host import Domain, Host
+from actors.resource import Resource
 from actors.storage import Record, Storage, StorageError
-from actors.user import Resource, User
+from actors.user import User
 from net.xmpp.errors import StanzaError
 from net.xmpp.jid import JID
 from net.xmpp.stanza import Stanza

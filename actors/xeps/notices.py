@@ -6,8 +6,9 @@ import logging
 
 from actors.hooks import XEP, Feature, inbound, receptive
 from actors.notices import Told, headline
+from actors.resource import Resource
 from actors.storage import StorageError
-from actors.user import Resource, User
+from actors.user import User
 from net.xmpp.stanza import Stanza
 
 log = logging.getLogger(__name__)

@@ -14,8 +14,9 @@ from lxml import etree
 
 from actors.hooks import XEP, Feature, outbound, receptive, unbound, undeliverable
 from actors.host import Domain
+from actors.resource import Resource
 from actors.storage import Archive, Entry, StorageError
-from actors.user import Resource, User
+from actors.user import User
 from actors.xeps.stanza_ids import assigned, stanza_id
 from net.xmpp.errors import StanzaError
 from net.xmpp.hints import HINTS, hinted

@@ -104,15 +104,21 @@ class StanzaError(Exception):
 
 
 class StreamError(Exception):
-    """The stream cannot go on (RFC 6120 §4.9). `condition` is one of `STREAM_CONDITIONS`."""
+    """The stream cannot go on (RFC 6120 §4.9). `condition` is one of `STREAM_CONDITIONS`.
 
-    def __init__(self, condition: str, text: str = "") -> None:
+    `detail` is an application-specific condition (§4.9.4).
+    """
+
+    def __init__(self, condition: str, text: str = "", *, detail: etree._Element | None = None) -> None:
         assert condition in STREAM_CONDITIONS
         super().__init__(condition, text)
         self.condition = condition
         self.text = text
+        self.detail = detail
 
     def xml(self) -> bytes:
         """The <stream:error/> element, to stand before the closing tag of the stream."""
         text = f'<text xmlns="{STREAMS}" xml:lang="en">{escape(self.text)}</text>' if self.text else ""
-        return f'<stream:error><{self.condition} xmlns="{STREAMS}"/>{text}</stream:error>'.encode()
+        head = f'<stream:error><{self.condition} xmlns="{STREAMS}"/>{text}'
+        detail = serialise(self.detail) if self.detail is not None else b""
+        return head.encode() + detail + b"</stream:error>"

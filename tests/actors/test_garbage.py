@@ -7,13 +7,14 @@ A full collection looks at all that every user has in memory, and everybody wait
 from __future__ import annotations
 
 import gc
+import re
 from collections.abc import Callable
 
 import pytest
 
 from tests.sasl2 import authenticate, bind, fast, opened, request, runs, token_of
 from tests.scram import Scram
-from tests.world import PASSWORD, World
+from tests.world import PASSWORD, World, settle
 
 
 def come_and_go(world: World) -> None:
@@ -24,6 +25,7 @@ def come_and_go(world: World) -> None:
     juliet.asks("get", "<nothing xmlns='urn:test'/>", to="localhost")
     romeo.says("</stream:stream>")
     juliet.wire.cut()
+    resume(world)
     nurse = world.connect("nurse").says("<message><body></message>")
     assert nurse.hears_the_end() == "not-well-formed"
     for _ in range(2):
@@ -44,7 +46,23 @@ def log_in_and_go(world: World) -> None:
         world.clock.advance(60)
 
 
-@pytest.mark.parametrize("act", [come_and_go, log_in_and_go])
+def resume(world: World) -> None:
+    for goes_on in (True, False):
+        juliet = world.connect("juliet").says("<enable xmlns='urn:xmpp:sm:3' resume='1'/><presence/>")
+        found = re.search('id="(.*?)"', juliet.raw)
+        assert found is not None
+        juliet.wire.cut()
+        settle()
+        if goes_on:
+            juliet = world.wire().opens().logs_in("juliet")
+            juliet.says(f"<resume xmlns='urn:xmpp:sm:3' previd='{found[1]}' h='0'/><r xmlns='urn:xmpp:sm:3'/>")
+            assert "<resumed " in juliet.raw
+            juliet.says("</stream:stream>")
+        else:
+            world.clock.advance(300)
+
+
+@pytest.mark.parametrize("act", [come_and_go, log_in_and_go, resume])
 def test_coming_and_going_leaves_nothing_for_the_collector(act: Callable[[World], None]) -> None:
     world = World("romeo", "juliet", "nurse")
     world.befriend("romeo", "juliet")
@@ -54,6 +72,8 @@ def test_coming_and_going_leaves_nothing_for_the_collector(act: Callable[[World]
     try:
         for _ in range(20):
             act(world)
+        for _ in range(2):
+            world.clock.advance(60)
         assert world.router.awake == 0
         assert gc.collect() < 20
     finally:

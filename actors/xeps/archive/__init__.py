@@ -13,9 +13,10 @@ import msgspec
 
 from actors.hooks import XEP, Aside, Feature, accepted, asks, outbound, serving
 from actors.host import Domain
+from actors.resource import Resource
 from actors.storage import Archive as Store
 from actors.storage import Entry, Record, StorageError
-from actors.user import Resource, User
+from actors.user import User
 from actors.xeps.archive.preferences import PREFS, Preferences
 from actors.xeps.archive.query import FORM, NAMESPACE, Found, Query
 from actors.xeps.archive.retention import Retention, Sweep

@@ -4,8 +4,9 @@ import pytest
 from lxml import etree
 
 from actors.hooks import Feature, bind_inline, bound
+from actors.resource import Resource
 from actors.session import Session
-from actors.user import Resource, User
+from actors.user import User
 from net.xmpp.xml import element
 from tests.sasl2 import BIND2, LAPTOP, PHONE, SASL2, authenticate, bind, identity, opened, plain
 from tests.world import Client, World

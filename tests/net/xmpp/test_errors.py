@@ -87,3 +87,9 @@ def test_each_stream_error_stands_in_the_namespace_of_streams(condition: str) ->
 
 def test_an_error_without_text_has_none() -> None:
     assert b"<text" not in StanzaError("conflict").xml() + StreamError("conflict").xml()
+
+
+def test_a_stream_error_can_say_more_after_its_text() -> None:
+    error = StreamError("undefined-condition", "why", detail=element("{urn:x}more", None, n="1"))
+    xml = error.xml().decode()
+    assert xml.index("<undefined-condition") < xml.index("why</text>") < xml.index('<more xmlns="urn:x" n="1"/>')

@@ -1,0 +1,134 @@
+"""What a User does for those of its resources whose clients may come back (XEP-0198): of its mailbox, a part."""
+
+from __future__ import annotations
+
+import logging
+from hmac import compare_digest
+from typing import TYPE_CHECKING, Any, cast
+
+from actors.actor import Actor, Inbox, told
+from actors.mailbox import (
+    Close,
+    Hibernates,
+    Manage,
+    Receipt,
+    Resumable,
+    Resume,
+    Resumed,
+    ResumeRefused,
+    Revive,
+    RosterChanged,
+)
+from actors.presence import priority
+from actors.resource import Resource
+from actors.storage import StorageError
+
+if TYPE_CHECKING:
+    from actors.host import Domain
+    from actors.roster import Roster
+    from actors.user import User
+
+log = logging.getLogger(__name__)
+
+
+class Comebacks(Actor):
+    """The fields are those of `actors.user.User`."""
+
+    domain: Domain
+    resources: dict[str, Resource]
+    state: dict[str, Any]
+    exists: bool
+    disabled: bool
+    roster: Roster
+    _receipt: Receipt | None
+
+    @property
+    def _as_user(self) -> User:
+        return cast("User", self)
+
+    def _resource(self, session: Inbox, name: str) -> Resource | None:
+        """The resource of this name if it is still this Session's."""
+        resource = self.resources.get(name)
+        return resource if resource is not None and resource.session is session else None
+
+    @told(Manage)
+    def on_manage(self, message: Manage) -> None:
+        resource = self._resource(message.session, message.resource)
+        if resource is not None:
+            resource.previd = message.previd
+            self._save(resource)
+
+    @told(Resume)
+    def on_resume(self, message: Resume) -> None:
+        """Only what is this user's own is looked at, so that nobody learns anything of anybody else's."""
+        found = None
+        if self.exists and not self.disabled:
+            for resource in self.resources.values():
+                if resource.previd and compare_digest(resource.previd.encode(), message.previd.encode()):
+                    found = resource
+        if found is not None:
+            message.session.tell(Resumable(found.session, message.h))
+            return
+        known = None
+        for handler in self.domain.hooks.unresumable:
+            known = handler(self._as_user, message.previd) if known is None else known
+        message.session.tell(ResumeRefused(known))
+
+    @told(Hibernates)
+    def on_hibernates(self, message: Hibernates) -> None:
+        resource = self._resource(message.session, message.resource)
+        if resource is not None:
+            resource.hibernating = self.domain.clock.now()
+            for handler in self.domain.hooks.hibernates:
+                handler(self._as_user, resource)
+
+    @told(Resumed)
+    def on_resumed(self, message: Resumed) -> None:
+        resource = self._resource(message.session, message.resource)
+        if resource is not None:
+            resource.hibernating = None
+            if message.revived and resource.presence is not None:
+                self._as_user.presence.look_around(resource)
+            for handler in self.domain.hooks.resumed:
+                handler(self._as_user, resource)
+
+    @told(Revive)
+    def on_revive(self, message: Revive) -> None:
+        """Nobody is told anything: those who were there before it still take the resource to be there."""
+        if message.resource in self.resources:
+            message.session.tell(Close())
+            return
+        resource = self.resources[message.resource] = Resource(message.resource, message.session)
+        resource.previd = message.previd
+        resource.presence = message.presence
+        resource.priority = priority(message.presence) if message.presence is not None else 0
+        resource.interested = message.interested
+        resource.directed = dict.fromkeys(message.directed)
+        resource.state = message.state
+        resource.hibernating = self.domain.clock.now()
+        message.session.tell(RosterChanged(self.roster))
+
+    # -- receipts
+
+    def _take_receipt(self) -> Receipt | None:
+        """The receipt of what is being handled, for whoever handles the rest of it."""
+        receipt, self._receipt = self._receipt, None
+        return receipt
+
+    def _done(self, receipt: Receipt) -> None:
+        """What has been told is handled, and nobody else has its receipt."""
+        self._receipt = None
+        for resource in self.resources.values():
+            if receipt.origin and resource.previd == receipt.origin and not self._save(resource):
+                return
+        receipt.handled()
+
+    def _save(self, resource: Resource) -> bool:
+        """Whether all that is to be kept of the resource is stored."""
+        try:
+            for handler in self.domain.hooks.saves:
+                handler(self._as_user, resource)
+        except StorageError as error:
+            log.error("%r: the state of a resource could not be stored: %s", self, error)
+            return False
+        return True

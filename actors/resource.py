@@ -1,0 +1,52 @@
+"""A resource: what a User knows of one of its Sessions."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from actors.actor import Inbox
+from net.xmpp.jid import JID
+from net.xmpp.stanza import Stanza
+
+
+class Resource:
+    """What a User knows of one of its Sessions. `presence` None: connected, not available.
+
+    `client`: the id of its user agent (XEP-0388), "" when it has not said. `directed`: to whom it has shown itself
+    without being asked. `unwanted`: the contacts whose last word on its presence was an error. `previd`: by what its
+    client can resume its stream (XEP-0198), "" if it cannot. `hibernating`: since when (UTC seconds) it has no
+    connection, None while it has one. `state` belongs to the features, by name; of a resource that can be resumed it
+    outlives the server as far as it is plain values.
+    """
+
+    __slots__ = (
+        "client",
+        "directed",
+        "hibernating",
+        "interested",
+        "name",
+        "presence",
+        "previd",
+        "priority",
+        "session",
+        "state",
+        "unwanted",
+    )
+
+    def __init__(self, name: str, session: Inbox, client: str = "") -> None:
+        self.name = name
+        self.session = session
+        self.client = client
+        self.presence: Stanza | None = None
+        self.priority = 0
+        self.interested = False
+        self.directed: dict[JID, None] = {}
+        self.unwanted: frozenset[JID] = frozenset()
+        self.previd = ""
+        self.hibernating: float | None = None
+        self.state: dict[str, Any] = {}
+
+    @property
+    def receptive(self) -> bool:
+        """Available, with a priority that is not negative: it takes messages to the bare JID (RFC 6121 §8.5.2.1)."""
+        return self.presence is not None and self.priority >= 0
