@@ -82,16 +82,18 @@ class Outgoing(Generic[T]):
     """Stanzas sent, and the queue of those that the peer has not acknowledged, oldest first.
 
     `sent`, `acknowledged`: the number of the last one. `most`, `most_bytes`: how much may wait in the queue.
-    `forgiving`: the peer may have been sent more than is known, because whoever knew has died.
+    `forgiving`: the peer may have been sent more than is known, because whoever knew has died; `known` is the number of
+    the last stanza that is. What is added then has not been sent yet.
     """
 
-    __slots__ = ("acknowledged", "forgiving", "most", "most_bytes", "queue", "sent", "size")
+    __slots__ = ("acknowledged", "forgiving", "known", "most", "most_bytes", "queue", "sent", "size")
 
-    def __init__(self, most: int, most_bytes: int, *, acknowledged: int = 0, forgiving: bool = False) -> None:
+    def __init__(self, most: int, most_bytes: int, *, acknowledged: int = 0) -> None:
         self.most = most
         self.most_bytes = most_bytes
         self.sent = self.acknowledged = acknowledged
-        self.forgiving = forgiving
+        self.forgiving = False
+        self.known = 0
         self.queue: list[Sent[T]] = []
         self.size = 0
 
@@ -102,6 +104,26 @@ class Outgoing(Generic[T]):
         self.queue.append(entry)
         self.size += size
         return entry
+
+    def forgive(self) -> None:
+        """From now on: more may have been sent than is in the queue, until the peer says how much."""
+        self.forgiving = True
+        self.known = self.sent
+
+    def believe(self, h: int) -> int:
+        """The peer says how much it was sent in truth. What has been added since comes behind that, under new numbers.
+
+        Returns by how much these are higher. Raises TooHigh as `acknowledge` does.
+        """
+        if not self.forgiving:
+            return 0
+        more = max(0, self._number(h) - self.known)
+        self.queue = [
+            entry._replace(number=entry.number + more) if entry.number > self.known else entry for entry in self.queue
+        ]
+        self.sent += more
+        self.forgiving = False
+        return more
 
     @property
     def full(self) -> bool:

@@ -46,7 +46,7 @@ class Keeping:
     `stored`: what is on disk of the stream itself, None while nothing is.
     """
 
-    __slots__ = ("_numbers", "_receipts", "_seen", "_streams", "_unsaved", "previd", "stored")
+    __slots__ = ("_numbers", "_receipts", "_seen", "_stale", "_streams", "_unsaved", "previd", "stored")
 
     def __init__(self, streams: Streams, previd: str) -> None:
         self.previd = previd
@@ -54,6 +54,7 @@ class Keeping:
         self._streams = streams
         self._seen = Seen()
         self._numbers: list[int] = []
+        self._stale: list[int] = []
         self._unsaved: list[Sent[Letter]] = []
         self._receipts: dict[int, Receipt] = {}
 
@@ -77,6 +78,13 @@ class Keeping:
         if receipt is not None:
             receipt.handled()
 
+    def renumber(self, known: int, more: int, entries: list[Sent[Letter]]) -> None:
+        """What has come after the stanza `known` has numbers now that are higher: it is stored again, under these."""
+        self._stale = [number for number in self._numbers if number > known]
+        self._numbers = [number for number in self._numbers if number <= known]
+        self._receipts = {n + more if n > known else n: receipt for n, receipt in self._receipts.items()}
+        self._unsaved = [entry for entry in self._unsaved if entry.number <= known] + entries
+
     def marks(self) -> Marks:
         """What has been seen, for a `SavedStream`."""
         return {origin: {n: [*marks] for n, marks in numbers.items()} for origin, numbers in self._seen.marks.items()}
@@ -85,16 +93,14 @@ class Keeping:
         """Stores what is not acknowledged, takes away what is. Raises StorageError, and then nothing has changed."""
         unsaved = [entry for entry in self._unsaved if entry.number > now.acknowledged]
         gone = [number for number in self._numbers if number <= now.acknowledged]
-        changes: dict[str, msgspec.Struct | None] = {
-            stanza_key(self.previd, entry.number): self._saved(entry) for entry in unsaved
-        }
-        changes |= {stanza_key(self.previd, number): None for number in gone}
+        changes: dict[str, msgspec.Struct | None] = {stanza_key(self.previd, n): None for n in (*gone, *self._stale)}
+        changes |= {stanza_key(self.previd, entry.number): self._saved(entry) for entry in unsaved}
         if now != self.stored:
             changes[stream_key(self.previd)] = now
         if changes:
             self._streams.change(owner, changes)
         self.stored = now
-        self._unsaved = []
+        self._unsaved, self._stale = [], []
         self._numbers = self._numbers[len(gone) :] + [entry.number for entry in unsaved]
         for entry in unsaved:
             self.handled(entry)
@@ -120,7 +126,9 @@ class Keeping:
 
     def forget(self, owner: str, late: SavedStream | None = None) -> None:
         """Takes away all that is on disk; `late` is left for a client that comes too late. Raises StorageError."""
-        changes: dict[str, msgspec.Struct | None] = {stanza_key(self.previd, number): None for number in self._numbers}
+        changes: dict[str, msgspec.Struct | None] = {
+            stanza_key(self.previd, n): None for n in (*self._numbers, *self._stale)
+        }
         changes[resource_key(self.previd)] = None
         if late is not None:
             others = {key: stream.ended for key, stream in self._streams.streams(owner).items() if stream.ended}

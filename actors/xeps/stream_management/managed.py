@@ -261,6 +261,10 @@ class Managed:
 
     def resume(self, h: int) -> None:
         self._stop(HibernationOver)
+        known = self._out.known
+        more = self._out.believe(h)
+        if more:
+            self._keeping.renumber(known, more, [entry for entry in self._out.queue if entry.number > known])
         self._acknowledge(h)
         self._returning = True
         self._go_on()
@@ -280,7 +284,6 @@ class Managed:
         assert conn is not None
         self.save()
         conn.send(resumed(self.previd, self._in.received))
-        self._out.forgiving = False
         for entry in self._out.queue:
             conn.send(entry.what.late(self._host).wire)
         self._held.clear()
@@ -357,9 +360,10 @@ class Managed:
         """As it was when the server died, without a connection."""
         self.revived = True
         self._in = Incoming(stream.received)
-        self._out = Outgoing(self._terms.stanzas, self._terms.bytes, acknowledged=stream.acknowledged, forgiving=True)
+        self._out = Outgoing(self._terms.stanzas, self._terms.bytes, acknowledged=stream.acknowledged)
         for letter in self._keeping.recall(stream, stanzas):
             self._out.send(letter, len(letter.stanza.wire))
+        self._out.forgive()
         self.hibernate()
 
     # -- time

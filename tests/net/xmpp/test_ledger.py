@@ -5,8 +5,8 @@ from hypothesis import strategies as st
 from net.xmpp.ledger import MODULUS, Incoming, Outgoing, TooHigh
 
 
-def outgoing(sent: int = 0, acknowledged: int = 0, *, forgiving: bool = False) -> Outgoing[str]:
-    books: Outgoing[str] = Outgoing(10, 100, acknowledged=acknowledged, forgiving=forgiving)
+def outgoing(sent: int = 0, acknowledged: int = 0) -> Outgoing[str]:
+    books: Outgoing[str] = Outgoing(10, 100, acknowledged=acknowledged)
     for number in range(sent):
         books.send(f"stanza {number}", 5)
     return books
@@ -101,9 +101,25 @@ def test_more_than_was_sent_cannot_be_acknowledged() -> None:
 
 
 def test_whoever_may_have_sent_more_than_is_known_believes_its_peer() -> None:
-    books = outgoing(sent=2, forgiving=True)
+    books = outgoing(sent=2)
+    books.forgive()
+    books.send("not sent yet", 1)
+    assert books.believe(5) == 3
     assert whats(books.acknowledge(5)) == ["stanza 0", "stanza 1"]
-    assert books.send("next", 1).number == 6
+    assert [(entry.number, entry.what) for entry in books.queue] == [(6, "not sent yet")]
+    assert books.send("next", 1).number == 7
+    with pytest.raises(TooHigh):
+        books.acknowledge(8)
+
+
+@pytest.mark.parametrize("h", [0, 1, 2])
+def test_a_peer_that_was_sent_no_more_than_is_known_moves_nothing(h: int) -> None:
+    books = outgoing(sent=2)
+    books.forgive()
+    books.send("not sent yet", 1)
+    assert books.believe(h) == 0
+    assert len(books.acknowledge(h)) == h
+    assert books.queue[-1].number == 3
 
 
 def test_one_stanza_is_never_too_much() -> None:

@@ -156,6 +156,28 @@ def test_a_client_may_have_been_sent_more_than_the_server_still_knows(lives: Liv
     assert names(later.says(a(3))) == []
 
 
+@pytest.mark.parametrize("again", [False, True], ids=["resumed", "and killed again"])
+def test_what_comes_before_the_client_says_how_much_it_was_sent_is_not_taken_for_that(
+    lives: Lives, again: bool
+) -> None:
+    juliet = managed(lives.world, "juliet")
+    lives.world.available("romeo").says("".join(chat("juliet@localhost", f"m{n}") for n in range(2)))
+    assert stanzas(juliet) == ["m0", "m1"]  # sent, and neither acknowledged nor stored
+    world = lives.dies()
+    romeo = managed(world, "romeo")
+    romeo.says("".join(chat("juliet@localhost", f"n{n}") for n in range(4)) + R)
+    later = resumes(world, "juliet", previd(juliet), h=3)
+    assert stanzas(later) == ["n0", "n1", "n2", "n3"]
+    later.says(a(5))
+    if again:
+        world.clock.advance(1)
+        world = lives.dies()
+        assert stanzas(resumes(world, "juliet", previd(juliet), h=6)) == ["n3"]
+    else:
+        cut(later)
+        assert stanzas(resumes(world, "juliet", previd(juliet), h=5)) == ["n2", "n3"]
+
+
 def test_what_nobody_acknowledges_is_stored_after_a_moment(lives: Lives) -> None:
     juliet = managed(lives.world, "juliet")
     lives.world.available("romeo").says(chat("juliet@localhost", "m0"))
