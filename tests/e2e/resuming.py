@@ -116,6 +116,8 @@ class Phone:
                 await self._say(
                     f"<message to='{self._writes_to}@localhost' id='{id}' type='chat'><body>x</body></message>"
                 )
+            if self._chance.random() < 0.05 and len(self._unacknowledged) < WINDOW:
+                await self._say("<presence/>")
             if self._chance.random() < 0.2:
                 await self._raw.says(f"<r {SM}/>")
             await asyncio.sleep(self._chance.choice((0, 0, 0.001, 0.005)))

@@ -126,9 +126,8 @@ class Keeping:
 
     def forget(self, owner: str, late: SavedStream | None = None) -> None:
         """Takes away all that is on disk; `late` is left for a client that comes too late. Raises StorageError."""
-        changes: dict[str, msgspec.Struct | None] = {
-            stanza_key(self.previd, n): None for n in (*self._numbers, *self._stale)
-        }
+        numbers = (*self._numbers, *self._stale)
+        changes: dict[str, msgspec.Struct | None] = {stanza_key(self.previd, number): None for number in numbers}
         changes[resource_key(self.previd)] = None
         if late is not None:
             others = {key: stream.ended for key, stream in self._streams.streams(owner).items() if stream.ended}

@@ -157,9 +157,7 @@ def test_a_client_may_have_been_sent_more_than_the_server_still_knows(lives: Liv
 
 
 @pytest.mark.parametrize("again", [False, True], ids=["resumed", "and killed again"])
-def test_what_comes_before_the_client_says_how_much_it_was_sent_is_not_taken_for_that(
-    lives: Lives, again: bool
-) -> None:
+def test_what_comes_before_the_client_says_how_much_it_got_is_not_taken_for_that(lives: Lives, again: bool) -> None:
     juliet = managed(lives.world, "juliet")
     lives.world.available("romeo").says("".join(chat("juliet@localhost", f"m{n}") for n in range(2)))
     assert stanzas(juliet) == ["m0", "m1"]  # sent, and neither acknowledged nor stored
