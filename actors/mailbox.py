@@ -9,7 +9,7 @@ A Session is also told what the transport hears: the events of `net.xmpp.stream`
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -20,6 +20,9 @@ from net.xmpp.errors import StanzaError, StreamError
 from net.xmpp.jid import JID
 from net.xmpp.stanza import Stanza
 from net.xmpp.xml import Element
+
+if TYPE_CHECKING:
+    from actors.sasl2 import Welcome
 
 
 class Message(msgspec.Struct, frozen=True):
@@ -144,12 +147,14 @@ class ResumeRefused(Message, frozen=True):
 class Attach(Message, frozen=True):
     """From a new Session: take my connection, its client goes on with your stream, of which it has handled `h`.
 
+    `welcome`: the end of a login that waits for it (XEP-0388), None where the client has logged in before.
     The one message that carries what is alive: a connection is where its process is, and so are both Sessions.
     """
 
     session: Inbox
     conn: Transport
     h: int
+    welcome: Welcome | None = None
 
 
 class Superseded(Message, frozen=True):

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from actors.actor import Inbox
 from actors.mailbox import Deliver, Handled, HibernationOver, Overdue, Receipt, Save, Split, Withheld
+
+if TYPE_CHECKING:
+    from actors.sasl2 import Welcome
 
 
 class Management(Protocol):
@@ -36,8 +39,11 @@ class Management(Protocol):
     def check(self, h: int) -> None:
         """Raises StreamError when a client that comes back cannot have handled so many stanzas."""
 
-    def resume(self, h: int) -> None:
-        """The client has come back, on `session.conn`, and has handled so many stanzas."""
+    def resume(self, h: int, welcome: Welcome | None) -> None:
+        """The client has come back, on `session.conn`, and has handled so many stanzas.
+
+        `welcome`: the end of its login, if it came back along with that.
+        """
 
     def end(self, user: Inbox) -> None:
         """The Session has closed, and told its User: what was not acknowledged goes back to that."""

@@ -11,6 +11,7 @@ from abc import abstractmethod
 from typing import TYPE_CHECKING
 
 from actors.actor import Clock, Inbox, told
+from actors.hooks import Gate
 from actors.mailbox import (
     Attach,
     Handled,
@@ -34,6 +35,7 @@ from net.xmpp.errors import StreamError
 from net.xmpp.jid import JID
 from net.xmpp.sm import failed
 from net.xmpp.stream import FOOTER
+from net.xmpp.xml import parse
 
 if TYPE_CHECKING:
     from actors.host import Domain
@@ -74,7 +76,8 @@ class Resumption(Negotiation):
         if self.conn is None:
             self._stop()
         else:
-            message.session.tell(Attach(self.actor_inbox, self.conn, message.h))
+            welcome = self.welcome() if self._authentication is not None else None
+            message.session.tell(Attach(self.actor_inbox, self.conn, message.h, welcome))
 
     @told(ResumeRefused)
     def on_resume_refused(self, message: ResumeRefused) -> None:
@@ -82,6 +85,8 @@ class Resumption(Negotiation):
         self._user = self._lent = None
         if self.conn is None:
             self._stop()
+        elif self._authentication is not None:
+            self.go_on(parse(failed("item-not-found", message.h)))
         else:
             self.refuse_step(failed("item-not-found", message.h))
 
@@ -94,6 +99,10 @@ class Resumption(Negotiation):
         self._stop()
 
     # -- the old Session
+
+    @abstractmethod
+    def put_gate(self, gate: Gate | None) -> None:
+        """From now on this gate says what goes to the client when."""
 
     @property
     @abstractmethod
@@ -125,7 +134,7 @@ class Resumption(Negotiation):
         message.session.tell(Superseded(self.actor_inbox))
         assert self._user is not None and self.resource is not None
         self._user.tell(Resumed(self.actor_inbox, self.resource, self.managed.revived))
-        self.managed.resume(message.h)
+        self.managed.resume(message.h, message.welcome)
 
     @told(Severed)
     def on_severed(self, message: Severed) -> None:
@@ -154,6 +163,7 @@ class Resumption(Negotiation):
     def _hibernate(self) -> None:
         assert self.managed is not None and self._user is not None and self.resource is not None
         self.conn = None
+        self.put_gate(None)  # XEP-0352 §5.2: a stream that is resumed is active
         self._stop_deadline()
         self._user.tell(Hibernates(self.actor_inbox, self.resource))
         self.managed.hibernate()

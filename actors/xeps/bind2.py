@@ -29,7 +29,7 @@ class Bind2(Feature):
 
     implements = (XEP(386, "1.1.0", "Bind 2"),)
     requires = ("sasl2",)
-    after = ("fast",)  # and after whatever may make a resource unnecessary (§3.2)
+    after = ("fast", "stream_management")  # and after whatever may make a resource unnecessary (§3.2)
 
     @offered_inline
     def offer(self, offer: sasl.Offer) -> Element:

@@ -83,16 +83,21 @@ class Waiting:
         self._bytes = 0
 
     def admit(self, delivery: Deliver) -> Iterable[Deliver]:
-        """Nothing, or all that has waited and this behind it."""
+        """Nothing, or all that has waited and this behind it.
+
+        What waits, or is dropped, counts as handled (XEP-0198): nobody is to wait for a phone that sleeps.
+        """
         stanza = delivery.stanza
         if is_fleeting(stanza):
+            _handled(delivery)
             return ()
         same = place(stanza)
         if same is not None:
             self._forget(same)
         if is_urgent(stanza):
             return [*self.empty(), delivery]
-        held = msgspec.structs.replace(delivery, stanza=stanza.at_rest())
+        _handled(delivery)
+        held = msgspec.structs.replace(delivery, stanza=stanza.at_rest(), receipt=None)
         self._held[object() if same is None else same] = held
         self._bytes += len(held.stanza.wire)
         full = len(self._held) >= self._most.stanzas or self._bytes >= self._most.bytes
@@ -107,6 +112,11 @@ class Waiting:
         old = self._held.pop(place, None)
         if old is not None:
             self._bytes -= len(old.stanza.wire)
+
+
+def _handled(delivery: Deliver) -> None:
+    if delivery.receipt is not None:
+        delivery.receipt.handled()
 
 
 def is_fleeting(stanza: Stanza) -> bool:

@@ -8,11 +8,25 @@ from __future__ import annotations
 import logging
 import secrets
 from contextlib import suppress
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
 
-from actors.hooks import XEP, Feature, hibernates, nonza, offered, saves, served, unresumable
+from actors.hooks import (
+    LATER,
+    XEP,
+    Feature,
+    Later,
+    authenticate_inline,
+    bind_inline,
+    hibernates,
+    nonza,
+    offered,
+    offered_inline,
+    saves,
+    served,
+    unresumable,
+)
 from actors.host import Domain
 from actors.mailbox import Close, Manage, Revive
 from actors.presence import priority
@@ -22,12 +36,15 @@ from actors.storage import StorageError
 from actors.user import User
 from actors.xeps.stream_management.managed import Managed, Terms
 from actors.xeps.stream_management.saved import ID_BYTES, SavedResource, SavedStream, Streams, resource_key
-from net.xmpp import sm
+from net.xmpp import sasl, sm
 from net.xmpp.errors import StreamError
 from net.xmpp.jid import JID
 from net.xmpp.offers import Offer, after_login
 from net.xmpp.stanza import Stanza
 from net.xmpp.xml import Element, parse
+
+if TYPE_CHECKING:
+    from actors.sasl2 import Request
 
 log = logging.getLogger(__name__)
 
@@ -63,33 +80,46 @@ class StreamManagement(Feature):
     def offer(self) -> Offer:
         return after_login("sm", sm.FEATURE)
 
+    @offered_inline
+    def offer_inline(self, _offer: sasl.Offer) -> Element | None:
+        """§6.1: a stream may be resumed along with the login."""
+        return parse(sm.FEATURE) if self.options.seconds else None
+
     # -- what clients say
 
     @nonza(sm.ENABLE)
     def enable(self, session: Session, element: Element) -> None:
         """§3: once, when a resource is bound."""
-        wanted, most = sm.truth(element.get("resume")), element.get("max")
         if session.full_jid is None:
             session.refuse_step(sm.failed("unexpected-request"))
-        elif session.managed is not None:
-            _say(session, sm.failed("unexpected-request"))
-        elif wanted is None or (most is not None and sm.wish(most) is None):
-            _say(session, sm.failed("bad-request"))
-        elif wanted and self.options.seconds:
-            self._enable_resumption(session, min(self.options.seconds, sm.wish(most) or self.options.seconds))
         else:
-            session.managed = self._manage(session)
-            _say(session, sm.enabled())
+            _say(session, self._enabled(session, element))
 
-    def _enable_resumption(self, session: Session, seconds: int) -> None:
+    @bind_inline(sm.NAMESPACE, sm.ENABLE, of=Session)
+    def enable_inline(self, session: Session, _resource: str, element: Element) -> Element:
+        """§6.2: along with the resource (XEP-0386)."""
+        return parse(self._enabled(session, element))
+
+    def _enabled(self, session: Session, element: Element) -> bytes:
+        """The answer to an <enable/> on a stream with a resource."""
+        wanted, most = sm.truth(element.get("resume")), element.get("max")
+        if session.managed is not None:
+            return sm.failed("unexpected-request")
+        if wanted is None or (most is not None and sm.wish(most) is None):
+            return sm.failed("bad-request")
+        if wanted and self.options.seconds:
+            return self._enable_resumption(session, min(self.options.seconds, sm.wish(most) or self.options.seconds))
+        session.managed = self._manage(session)
+        return sm.enabled()
+
+    def _enable_resumption(self, session: Session, seconds: int) -> bytes:
         managed = self._manage(session, seconds)
         if not managed.save():
-            _say(session, sm.failed("internal-server-error"))
-            return
+            return sm.failed("internal-server-error")
         session.managed = managed
         assert session.resource is not None and session.user is not None
         session.user.tell(Manage(session.actor_inbox, session.resource, managed.previd))
-        _say(session, sm.enabled(managed.previd, most=seconds, location=self.options.location))
+        return sm.enabled(managed.previd, most=seconds, location=self.options.location)
 
     def _manage(self, session: Session, seconds: float = 0, previd: str = "") -> Managed:
         previd = previd or secrets.token_urlsafe(ID_BYTES)
@@ -109,6 +139,19 @@ class StreamManagement(Feature):
             session.refuse_step(sm.failed("bad-request"))
         else:
             session.resume(previd, h)
+
+    @authenticate_inline(sm.RESUME)
+    def resume_inline(self, session: Session, request: Request) -> Element | Later:
+        """§6.1: along with the login (XEP-0388), in place of a resource."""
+        asked = request.find(sm.RESUME)
+        assert asked is not None
+        previd, h = asked.get("previd"), sm.count(asked.get("h"))
+        if not self.options.seconds:
+            return parse(sm.failed("feature-not-implemented"))
+        if not previd or h is None:
+            return parse(sm.failed("bad-request"))
+        session.resume(previd, h)
+        return LATER
 
     @nonza(sm.REQUEST)
     def answer(self, session: Session, element: Element) -> None:

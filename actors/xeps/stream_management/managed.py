@@ -28,6 +28,7 @@ from net.xmpp.ledger import Incoming, Outgoing, Sent, TooHigh
 from net.xmpp.sm import ASKING, ack, resumed, too_high
 
 if TYPE_CHECKING:
+    from actors.sasl2 import Welcome
     from actors.session import Session
 
 log = logging.getLogger(__name__)
@@ -81,6 +82,7 @@ class Managed:
         "_timed_out",
         "_timers",
         "_wanted",
+        "_welcome",
         "_written",
         "resumable",
         "revived",
@@ -98,6 +100,7 @@ class Managed:
         self._out: Outgoing[Letter] = Outgoing(terms.stanzas, terms.bytes)
         self._held: list[Sent[Letter]] = []
         self._timers: dict[type[Message], Timer] = {}
+        self._welcome: Welcome | None = None
         self._flowing = True
         self._returning = self._timed_out = self._saving = False
         self._last = 0
@@ -259,7 +262,8 @@ class Managed:
         self._later(HibernationOver, self.seconds)
         self._save_soon()
 
-    def resume(self, h: int) -> None:
+    def resume(self, h: int, welcome: Welcome | None) -> None:
+        self._welcome = welcome
         self._stop(HibernationOver)
         known = self._out.known
         more = self._out.believe(h)
@@ -283,7 +287,12 @@ class Managed:
         conn = self._session.conn
         assert conn is not None
         self.save()
-        conn.send(resumed(self.previd, self._in.received))
+        answer = resumed(self.previd, self._in.received)
+        welcome, self._welcome = self._welcome, None
+        if welcome is not None:
+            assert self._session.full_jid is not None
+            answer = welcome.xml(self._session.full_jid, answer)
+        conn.send(answer)
         for entry in self._out.queue:
             conn.send(entry.what.late(self._host).wire)
         self._held.clear()
