@@ -1,4 +1,4 @@
-"""What an ad-hoc command is (XEP-0050), for the features that have some: see `commands` in `actors/hooks.py`."""
+"""What an ad-hoc command is (XEP-0050), for the features that have some: see `commands` in `actors/hooks/`."""
 
 from __future__ import annotations
 

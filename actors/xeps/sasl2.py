@@ -4,7 +4,7 @@ What is said here of XEP-0440 and XEP-0474 holds for the profile of RFC 6120 too
 
 How a login goes is told in `actors/sasl2.py` and, for the exchange itself, in `actors/login.py`: it happens on the way
 of a stream to a resource, before any feature has a say. Other features join in by `authenticates` and
-`authenticate_inline` of `actors/hooks.py`.
+`authenticate_inline` of `actors/hooks/logins.py`.
 """
 
 from __future__ import annotations

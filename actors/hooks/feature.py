@@ -1,0 +1,45 @@
+"""What a feature declares about itself."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
+
+import msgspec
+
+if TYPE_CHECKING:
+    from actors.host import Domain
+
+
+class XEP(NamedTuple):
+    """A specification: its number, the version of it that is implemented, its title."""
+
+    number: int
+    version: str
+    title: str
+
+
+class Feature:
+    """One XEP, in one domain. The class attributes say all that others need to know about it.
+
+    `implements`: the specifications, for docs/xeps.md. `advertises`: the disco#info features of the domain;
+    `advertises_for_accounts`: those of a bare JID. `after`: names of features whose handlers come before this one's at
+    the same moment. `requires`: names of features without which this one is left out too. `Options`: a struct of
+    options, found in the configuration under `[xeps.NAME]`, NAME being the name of the file.
+    """
+
+    name: ClassVar[str]
+    implements: ClassVar[tuple[XEP, ...]] = ()
+    advertises: ClassVar[tuple[str, ...]] = ()
+    advertises_for_accounts: ClassVar[tuple[str, ...]] = ()
+    after: ClassVar[tuple[str, ...]] = ()
+    requires: ClassVar[tuple[str, ...]] = ()
+    Options: ClassVar[type[msgspec.Struct] | None] = None
+
+    def __init__(self, domain: Domain, options: Any) -> None:
+        self.domain = domain
+        self.options = options
+
+    @property
+    def wanted(self) -> bool:
+        """Whether the domain is to have the feature; False for one that the host's options turn off."""
+        return True
