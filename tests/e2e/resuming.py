@@ -51,6 +51,11 @@ class Phone:
         self.resumed = 0
 
     @property
+    def available(self) -> bool:
+        """Whether the server has its presence, so that messages come to it."""
+        return self._acknowledged > 0
+
+    @property
     def waits(self) -> bool:
         """Whether the server has still to acknowledge something."""
         return bool(self._unacknowledged)
@@ -58,15 +63,20 @@ class Phone:
     async def live(self, server: Process, writing: asyncio.Event) -> None:
         """Connects, talks, and connects again when the connection breaks, until the server has gone for good."""
         while True:
+            tasks: list[asyncio.Task[None]] = []
             try:
                 await self._connect(server.ports["c2s_tls"])
-                await asyncio.gather(self._listen(), self._write(writing))
+                tasks = [asyncio.create_task(self._listen()), asyncio.create_task(self._write(writing))]
+                await asyncio.gather(*tasks)
             except (Gone, OSError, ssl.SSLError, AssertionError):
                 if server.gone:
                     return
                 await asyncio.sleep(0.01)
             finally:
                 self.cut()
+                for task in tasks:
+                    task.cancel()
+                await asyncio.gather(*tasks, return_exceptions=True)
 
     def cut(self) -> None:
         if self._raw is not None:
@@ -163,8 +173,11 @@ class Service(Process):
 async def life(server: Service, phones: list[Phone], chance: random.Random, *, last: bool) -> None:
     """The phones talk, some connections break, and the server is killed; in the last life all gets through."""
     writing = asyncio.Event()
-    writing.set()
     lives = [asyncio.create_task(phone.live(server, writing)) for phone in phones]
+    while not all(phone.available for phone in phones):
+        check(lives)
+        await asyncio.sleep(0.01)
+    writing.set()
     for _ in range(chance.randrange(4)):
         await asyncio.sleep(chance.random() * 0.3)
         chance.choice(phones).cut()
