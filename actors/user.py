@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from actors.actor import Inbox, told
@@ -39,7 +40,7 @@ from actors.mailbox import (
 from actors.presence import Presence
 from actors.resource import Resource
 from actors.settling import Settling
-from actors.storage import StorageError
+from actors.storage import StorageError, together
 from actors.subscription import TYPES
 from net.xmpp.errors import StanzaError, StreamError
 from net.xmpp.jid import JID
@@ -79,11 +80,11 @@ class User(Comebacks):
         return Presence(self)
 
     def on_start(self) -> None:
-        accounts = self.domain.accounts
-        account = accounts.find(self.jid)
-        self.exists = account is not None or self.jid in accounts.guests
+        accounts, jid = self.domain.accounts, self.jid
+        needed = (partial(handler, self) for handler in self.domain.hooks.awakes)
+        account, self.roster, *_ = together(lambda: accounts.find(jid), lambda: self.domain.rosters.load(jid), *needed)
+        self.exists = account is not None or jid in accounts.guests
         self.disabled = account is not None and account.disabled is not None
-        self.roster = self.domain.rosters.load(self.jid)
 
     def full_jid(self, resource: Resource) -> JID:
         return self.jid.with_resource(resource.name)

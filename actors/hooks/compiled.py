@@ -37,6 +37,7 @@ class Hooks:
     Raises ValueError where two features want to come after each other, to answer the same request, or the same element.
     """
 
+    awakes: tuple[Callable[[User], None], ...]
     outbound: tuple[Callable[[User, Stanza], Stanza | None], ...]
     inbound: tuple[Callable[[User, Stanza], Stanza | None], ...]
     delivered: tuple[Callable[[User, Stanza, Collection[Resource]], bool], ...]

@@ -18,6 +18,14 @@ if TYPE_CHECKING:
     from actors.user import User
 
 
+def awakes(handler: Callable[[Any, User], None]) -> Callable[[Any, User], None]:
+    """A User comes into memory: what the feature will need of it is read from storage now, all at once with the roster.
+
+    Nothing is known of the user yet but `jid`. A StorageError is the User's.
+    """
+    return marked(handler, "awakes")
+
+
 def outbound(handler: Callable[[Any, User, Stanza], Stanza | None]) -> Callable[[Any, User, Stanza], Stanza | None]:
     """A stanza of the user's on its way out, stamped. Return it, another in its place, or None to end its way here."""
     return marked(handler, "outbound")
@@ -163,6 +171,7 @@ def commands(handler: Callable[[Any], Iterable[Command]]) -> Callable[[Any], Ite
 
 
 MOMENTS = (
+    "awakes",
     "outbound",
     "inbound",
     "delivered",

@@ -15,6 +15,7 @@ from actors.storage.schema import State as SchemaState
 from actors.storage.shapes import Archive, Blobs, Document, Entry, Extent, Map, Page, Record, Storage
 from actors.storage.sql import SqlStorage
 from actors.storage.thread import aside
+from actors.storage.together import together
 
 __all__ = [
     "Archive",
@@ -32,6 +33,7 @@ __all__ = [
     "examine",
     "open_storage",
     "public",
+    "together",
 ]
 
 

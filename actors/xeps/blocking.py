@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import msgspec
 
-from actors.hooks import XEP, Feature, asks, inbound, outbound, shuns
+from actors.hooks import XEP, Feature, asks, awakes, inbound, outbound, shuns
 from actors.host import Domain
 from actors.reports import REPORT, REPORTING, Report, Reports
 from actors.resource import Resource
@@ -79,6 +79,11 @@ class Blocking(Feature):
         if stanza.kind == "presence":
             return None
         raise StanzaError("service-unavailable")
+
+    @awakes
+    def read(self, user: User) -> None:
+        """Whatever the user does first, it is asked who is blocked."""
+        self._blocked(user)
 
     @shuns
     def shuns(self, user: User, jid: JID) -> bool:

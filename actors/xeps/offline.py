@@ -15,7 +15,7 @@ from lxml import etree
 from actors.hooks import XEP, Feature, outbound, receptive, unbound, undeliverable
 from actors.host import Domain
 from actors.resource import Resource
-from actors.storage import Archive, Entry, StorageError
+from actors.storage import Archive, Entry, StorageError, together
 from actors.user import User
 from actors.xeps.stanza_ids import assigned, stanza_id
 from net.xmpp.errors import StanzaError
@@ -129,8 +129,11 @@ class Offline(Feature):
 
     def _stored(self, user: User) -> list[tuple[str, Entry]]:
         """What waits, oldest first; of the ids, those of the archive and ours, all are different."""
-        archived = self._archive.page(user.jid, waiting=True, limit=sys.maxsize)
-        return sorted((*self._kept.page(user.jid, limit=sys.maxsize), *archived), key=itemgetter(0))
+        archived, others = together(
+            lambda: self._archive.page(user.jid, waiting=True, limit=sys.maxsize),
+            lambda: self._kept.page(user.jid, limit=sys.maxsize),
+        )
+        return sorted((*others, *archived), key=itemgetter(0))
 
     @receptive
     def hand_over(self, user: User, resource: Resource) -> None:
