@@ -57,7 +57,7 @@ def test_a_client_pages_through_the_archive_in_both_directions(tmp_path: Path) -
             assert await bob.hears() == ("alice@localhost", str(number))
 
         async def told(client: Client, *, reverse: bool = False, with_: str | None = None) -> list[str]:
-            found = client["xep_0313"].iterate(rsm={"max": 3}, reverse=reverse, with_jid=with_)
+            found = client.plugin["xep_0313"].iterate(rsm={"max": 3}, reverse=reverse, with_jid=with_)
             return [result["mam_result"]["forwarded"]["stanza"]["body"] async for result in found]
 
         for client, other in ((alice, "bob@localhost"), (bob, "alice@localhost")):
