@@ -68,7 +68,7 @@ class Visit:
             if self.client.error not in SENT_AWAY:
                 tally.fault(f"{self.client.full_jid} was ended: {self.client.error or 'without a word'}")
         except Ignored:
-            tally.acts["leave: an answer came from somebody who had been blocked meanwhile"] += 1
+            tally.acts["leave: an answer did not come, for one had blocked the other meanwhile"] += 1
         except Silent as silent:
             known = await self.scene.control("session list", jid=self.person.jid)
             tally.fault(f"{silent}; {self.client.own_address} over {self.way}, {doing}; the server knows of {known}")
@@ -139,7 +139,9 @@ class Visit:
         try:
             answer = await self.client.request(kind, payload, to)
         except Silent:
-            if self.scene.books.has_blocked(self.person.name, to.partition("@")[0], asked):
+            # Whoever of the two has blocked the other meanwhile: the answer gets no further (XEP-0191 §3.3).
+            one, other, books = self.person.name, to.partition("@")[0], self.scene.books
+            if books.has_blocked(one, other, asked) or books.has_blocked(other, one, asked):
                 raise Ignored from None
             raise
         error = condition(answer)
