@@ -79,7 +79,7 @@ class Domain:
 
     def revive(self) -> None:
         """Is about to be served: nobody can have connected to it yet."""
-        for handler in self.hooks.served:
+        for handler in self.hooks.revives:
             handler()
 
     def is_admin(self, jid: JID) -> bool:

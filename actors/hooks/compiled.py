@@ -62,7 +62,7 @@ class Hooks:
     offered_tasks: tuple[Callable[[sasl.Offer, JID | None], Iterable[Element]], ...]
     tasks: tuple[Callable[[Request, str], Iterable[Task]], ...]
     authenticates: dict[str, Callable[[Request, bytes | None], sasl.Answer]]
-    served: tuple[Callable[[], None], ...]
+    revives: tuple[Callable[[], None], ...]
 
     def __init__(self, features: Iterable[Feature]) -> None:
         self.features = in_order(_without_lacking(feature for feature in features if feature.wanted))

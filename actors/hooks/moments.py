@@ -153,9 +153,11 @@ def bound(handler: Callable[[Any, User, Resource], Element | None]) -> Callable[
     return marked(handler, "bound")
 
 
-def served(handler: Callable[[Any], None]) -> Callable[[Any], None]:
-    """The domain is about to be served: nobody can have connected to it yet. May wait for storage."""
-    return marked(handler, "served")
+def revives(handler: Callable[[Any], None]) -> Callable[[Any], None]:
+    """The domain is about to be served, and nobody can have connected to it yet: what has outlived the server can be
+    taken up again. May wait for storage.
+    """
+    return marked(handler, "revives")
 
 
 def serving(handler: Callable[[Any], None]) -> Callable[[Any], None]:
@@ -195,5 +197,5 @@ MOMENTS = (
     "describes_account",
     "describes_node",
     "lists",
-    "served",
+    "revives",
 )

@@ -23,8 +23,8 @@ from actors.hooks import (
     nonza,
     offered,
     offered_inline,
+    revives,
     saves,
-    served,
     unresumable,
 )
 from actors.host import Domain
@@ -198,7 +198,7 @@ class StreamManagement(Feature):
 
     # -- a new life
 
-    @served
+    @revives
     def revive(self) -> None:
         """All that can be resumed hibernates again, as if the connections had been lost just now."""
         for owner in self._streams.owners(self.domain.name):
