@@ -125,20 +125,28 @@ class Accounts:
             self._records.put(jid, msgspec.structs.replace(account, **changes))
 
     def keys(self, username: str, hash: Hash) -> ScramKeys:
-        """The keys for a login by this name; a decoy that nothing verifies against where there is no such account.
+        """The keys for a login by this name: see `keys_of`."""
+        return self.keys_of(self.named(username), username, hash)
 
-        The name is as the client wrote it. That there is no account shows neither in the answer nor in its time. Where
-        accounts differ in their iterations, because the option has changed, decoys do too.
-        """
+    def named(self, username: str) -> Account | None:
+        """The account that a client means by a name, which is as it wrote it. That there is none takes as long."""
         try:
-            jid = self.jid(username)
+            return self._records.get(self.jid(username))
         except JIDMalformed:
-            jid = None
-        # The same look-up is made for a name that cannot be one.
-        account = self._records.get(jid or self.domain)
-        if account is None or jid is None:
-            return decoy(self._secret, hash, jid or username, self._rounds)
-        return account.keys[hash]
+            return self._records.get(self.domain)  # which is nobody's
+
+    def keys_of(self, account: Account | None, username: str, hash: Hash) -> ScramKeys:
+        """The keys of the account of that name; where there is none, a decoy that nothing verifies against.
+
+        Where accounts differ in their iterations, because the option has changed, decoys do too.
+        """
+        if account is not None:
+            return account.keys[hash]
+        try:
+            name: str = self.jid(username)
+        except JIDMalformed:
+            name = username
+        return decoy(self._secret, hash, name, self._rounds)
 
     def pseudonym(self, purpose: str, text: str) -> str:
         """A short name for this text: always the same, and nobody can tell the text from it."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
 
 from actors.actor import Inbox, told
 from actors.comebacks import Comebacks
@@ -14,14 +13,10 @@ from actors.settling import Settling
 from net.xmpp.errors import StanzaError, StreamError
 from net.xmpp.xml import Element
 
-if TYPE_CHECKING:
-    from net.xmpp.jid import JID
-
 
 class Bindings(Comebacks):
     """The fields are those of `actors.user.User`."""
 
-    jid: JID
     _settling: Settling | None
 
     @told(Bind)
@@ -36,7 +31,7 @@ class Bindings(Comebacks):
         except StanzaError as error:
             message.session.tell(BindRefused(error))
             return
-        resource = self.resources[name] = Resource(name, message.session, message.client)
+        resource = self._gain(Resource(name, message.session, message.client))
         inline = self._begin(resource, message.inline) if message.inline is not None else ()
         message.session.tell(Bound(name, self.roster, tuple(inline)))
 

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from actors.host import Domain
     from actors.roster import Roster
     from actors.user import User
+    from net.xmpp.jid import JID
 
 log = logging.getLogger(__name__)
 
@@ -35,6 +36,7 @@ class Comebacks(Actor):
     """The fields are those of `actors.user.User`."""
 
     domain: Domain
+    jid: JID
     resources: dict[str, Resource]
     state: dict[str, Any]
     exists: bool
@@ -45,6 +47,11 @@ class Comebacks(Actor):
     @property
     def _as_user(self) -> User:
         return cast("User", self)
+
+    def _gain(self, resource: Resource) -> Resource:
+        self.resources[resource.name] = resource
+        self.domain.router.occupied(self.jid)
+        return resource
 
     def _resource(self, session: Inbox, name: str) -> Resource | None:
         """The resource of this name if it is still this Session's."""
@@ -98,7 +105,7 @@ class Comebacks(Actor):
         if message.resource in self.resources:
             message.session.tell(Close())
             return
-        resource = self.resources[message.resource] = Resource(message.resource, message.session)
+        resource = self._gain(Resource(message.resource, message.session))
         resource.previd = message.previd
         resource.presence = message.presence
         resource.priority = priority(message.presence) if message.presence is not None else 0

@@ -9,11 +9,11 @@ from msgspec.structs import replace
 
 from actors import subscription
 from actors.mailbox import RosterChanged
-from actors.roster import NOBODY, ROSTER, RosterItem, asked_change
+from actors.roster import NOBODY, ROSTER, RosterItem, asked_change, query
 from net.xmpp.errors import StanzaError
 from net.xmpp.jid import JID
 from net.xmpp.stanza import Stanza
-from net.xmpp.xml import element, parse
+from net.xmpp.xml import parse
 
 if TYPE_CHECKING:
     from actors.resource import Resource
@@ -43,13 +43,12 @@ class Contacts:
         """
         user = self._user
         resource.interested = True
-        query = iq.payload
-        assert query is not None
-        ver = query.get("ver")
+        asked = iq.payload
+        assert asked is not None
+        ver = asked.get("ver")
         changes = user.roster.since(ver) if ver else None
         if changes is None:
-            items = [item.xml(jid) for jid, item in user.roster.listed.items()]
-            return iq.result(element(QUERY, None, *items, ver=user.roster.ver))
+            return iq.result(query([item.xml(jid) for jid, item in user.roster.listed.items()], user.roster.ver))
         user.deliver(resource, iq.result())
         for jid, item in changes:
             user.deliver(resource, self._pushed(jid, item).addressed(user.full_jid(resource)))
@@ -223,5 +222,5 @@ class Contacts:
 
     def _pushed(self, jid: JID, item: RosterItem) -> Stanza:
         """A roster push. It brings the client up to the version of this very change (§2.6.3)."""
-        query = element(QUERY, None, item.xml(jid), ver=self._user.roster.ver_at(item.version))
-        return Stanza("iq", type="set", id=f"push-{secrets.token_hex(6)}", content=element("iq", None, query))
+        body = query([item.xml(jid)], self._user.roster.ver_at(item.version))
+        return Stanza("iq", type="set", id=f"push-{secrets.token_hex(6)}", body=body)

@@ -14,6 +14,7 @@ from net.xmpp import sasl
 from net.xmpp.jid import JIDMalformed
 
 if TYPE_CHECKING:
+    from actors.accounts import Account
     from actors.host import Domain
     from net.transport import Transport
 
@@ -57,6 +58,7 @@ class Login:
         )
         self._failures = 0
         self._account: str | None = None
+        self._found: Account | None = None
         self._challenge: sasl.Challenge | None = None
 
     @property
@@ -136,7 +138,8 @@ class Login:
         if isinstance(answer, sasl.Anonymous):
             return answer.supply(accounts.guests.admit().local)
         if isinstance(answer, sasl.Lookup):
-            return answer.supply(accounts.keys(answer.username, answer.hash))
+            self._found = accounts.named(answer.username)
+            return answer.supply(accounts.keys_of(self._found, answer.username, answer.hash))
         if isinstance(answer, sasl.VerifyPassword):
             return answer.supply(verified=accounts.verify(answer.username, answer.password))
         if isinstance(answer, sasl.Claim):
@@ -145,6 +148,7 @@ class Login:
 
     def _attempt(self, username: str) -> None:
         """Refuses in the same way whether or not there is such an account, and whatever its password."""
+        self._found = None
         try:
             self._account = self._domain.accounts.jid(username).local
         except JIDMalformed:
@@ -156,8 +160,8 @@ class Login:
         jid = self._domain.accounts.jid(success.username)
         if self._account is not None:
             self._domain.attempts.succeeded(self._peer, self._account)
-        # RFC 6120 §6.5.2; only who knows the password is told.
-        account = self._domain.accounts.find(jid)
+        # RFC 6120 §6.5.2; only who knows the password is told. Should it be disabled since then, it binds no resource.
+        account = self._found or self._domain.accounts.find(jid)
         if account is not None and account.disabled is not None:
             raise sasl.SASLError("account-disabled", account.disabled)
         return jid.local

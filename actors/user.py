@@ -308,7 +308,7 @@ class User(Bindings):
         elif self._sleepy or not self.started or not self.exists:
             self._stop()
         else:
-            self.domain.router.drowsy(self.actor_inbox)
+            self.domain.router.drowsy(self.jid, self.actor_inbox)
 
     def on_stop(self) -> None:
         self.domain.router.asleep(self.jid, self.actor_inbox)

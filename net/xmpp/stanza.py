@@ -158,9 +158,10 @@ class Stanza:
         other._element = None
         return other
 
-    def result(self, payload: Element | None = None) -> Stanza:
-        """The answer to an iq request (RFC 6120 §8.2.3); the addresses are exchanged."""
-        return Stanza("iq", type="result", to=self.from_, from_=self.to, id=self.id, content=_around("iq", payload))
+    def result(self, payload: Element | bytes | None = None) -> Stanza:
+        """The answer to an iq request (RFC 6120 §8.2.3), serialised or not; the addresses are exchanged."""
+        body, content = (payload, None) if isinstance(payload, bytes) else (None, _around("iq", payload))
+        return Stanza("iq", type="result", to=self.from_, from_=self.to, id=self.id, content=content, body=body)
 
     def error(self, error: StanzaError) -> Stanza:
         """This stanza sent back with an error (RFC 6120 §8.3.1); the content comes first, as in the original."""

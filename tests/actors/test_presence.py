@@ -3,6 +3,7 @@
 import pytest
 
 from actors.presence import priority
+from actors.router import DROWSE
 from actors.user import User
 from net.xmpp.errors import StanzaError
 from net.xmpp.jid import JID
@@ -99,6 +100,26 @@ def test_coming_and_going_wakes_nobody_who_is_not_there() -> None:
     assert told(romeo) == ["presence romeo@localhost/orchard"]
     romeo.says("<presence type='unavailable'/>").says("<presence to='juliet@localhost/balcony'/>")
     assert world.router.awake == 1
+
+
+def test_coming_and_going_is_nothing_to_a_contact_in_memory_who_has_no_resource() -> None:
+    world = World("romeo", "juliet")
+    relate(world, ROMEO, JULIET, "both")
+    world.connect("juliet").says("</stream:stream>")
+    world.clock.advance(DROWSE)
+    romeo = world.connect("romeo", "orchard").says("<presence/>").says("<presence type='unavailable'/>")
+    assert "presence romeo@localhost/orchard" in told(romeo)
+    world.clock.advance(DROWSE)
+    assert world.router.awake == 1  # a word to her would have kept her awake
+
+
+def test_a_contact_whose_resource_is_back_sees_who_comes() -> None:
+    world = World("romeo", "juliet")
+    relate(world, ROMEO, JULIET, "both")
+    world.connect("juliet").says("</stream:stream>")
+    juliet = world.available("juliet", "balcony")
+    world.connect("romeo", "orchard").says("<presence/>")
+    assert "presence romeo@localhost/orchard" in told(juliet)
 
 
 def test_coming_costs_each_contact_two_stanzas_however_many_there_are() -> None:

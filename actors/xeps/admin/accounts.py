@@ -6,13 +6,12 @@ from datetime import datetime
 
 from actors.adhoc import Outcome
 from actors.host import Domain
+from actors.roster import query
 from actors.xeps.admin.command import ACCOUNTS, ADMIN, AdminCommand, Desk, told
 from net.xmpp import forms
 from net.xmpp.forms import Field, Option, Submission
 from net.xmpp.stamps import stamp
-from net.xmpp.xml import element
-
-ROSTER = "{jabber:iq:roster}query"
+from net.xmpp.xml import parse
 
 MOST = Field(
     "max_items",
@@ -36,7 +35,7 @@ def commands(domain: Domain) -> list[AdminCommand]:
         answer = forms.result(ADMIN, [ACCOUNTS._replace(values=jids, required=False)])
         for jid in jids:
             listed = domain.rosters.load(jid).listed
-            answer.append(element(ROSTER, None, *(item.xml(contact) for contact, item in listed.items())))
+            answer.append(parse(query(item.xml(contact) for contact, item in listed.items())))
         return Outcome(answer)
 
     def last_logins(entered: Submission) -> Outcome:
