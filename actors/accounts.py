@@ -56,12 +56,13 @@ class NoSuchAccount(Exception):
 class Accounts:
     """The accounts of `domain`. A password becomes keys in a native thread: that takes milliseconds on purpose.
 
-    `guests` are anonymous users: they exist, and there is nothing to administer of them.
+    `records`: where they are kept. `guests` are anonymous users: they exist, and there is nothing to administer of
+    them.
     """
 
     def __init__(self, domain: JID, storage: Storage, *, iterations: int) -> None:
         self.domain = domain
-        self._records: Record[Account] = storage.store("accounts", Record, of=Account)
+        self.records: Record[Account] = storage.store("accounts", Record, of=Account)
         self._secrets: Record[Any] = storage.store("secrets", Record)
         self._secret = _secret(self._secrets)
         self._changing = BoundedSemaphore()
@@ -90,7 +91,7 @@ class Accounts:
 
     def find(self, jid: JID) -> Account | None:
         """The account of this bare JID; None where there is none that lasts."""
-        return self._records.get(jid)
+        return self.records.get(jid)
 
     def disable(self, jid: JID, reason: str | None) -> None:
         """Lets nobody log in any more; with None for the reason, the owner again. Raises NoSuchAccount."""
@@ -98,11 +99,11 @@ class Accounts:
 
     def __iter__(self) -> Iterator[JID]:
         """The bare JIDs of all accounts, in alphabetical order."""
-        return map(JID.parse, self._records.owners(suffix=f"@{self.domain}"))
+        return map(JID.parse, self.records.owners(suffix=f"@{self.domain}"))
 
     def count(self) -> int:
         """How many accounts there are."""
-        return self._records.count_owners(suffix=f"@{self.domain}")
+        return self.records.count_owners(suffix=f"@{self.domain}")
 
     def create(self, jid: JID, password: str, now: float) -> None:
         """Makes an account. Raises AccountExists; PasswordRefused for a password that none may have."""
@@ -111,7 +112,7 @@ class Accounts:
         with self._changing:
             if self.exists(jid):
                 raise AccountExists(jid)
-            self._records.put(jid, account)
+            self.records.put(jid, account)
 
     def set_password(self, jid: JID, password: str) -> None:
         """Replaces the keys. Raises NoSuchAccount, PasswordRefused."""
@@ -119,10 +120,10 @@ class Accounts:
 
     def _change(self, jid: JID, **changes: Any) -> None:
         with self._changing:
-            account = self._records.get(jid)
+            account = self.records.get(jid)
             if account is None:
                 raise NoSuchAccount(jid)
-            self._records.put(jid, msgspec.structs.replace(account, **changes))
+            self.records.put(jid, msgspec.structs.replace(account, **changes))
 
     def keys(self, username: str, hash: Hash) -> ScramKeys:
         """The keys for a login by this name: see `keys_of`."""
@@ -131,9 +132,9 @@ class Accounts:
     def named(self, username: str) -> Account | None:
         """The account that a client means by a name, which is as it wrote it. That there is none takes as long."""
         try:
-            return self._records.get(self.jid(username))
+            return self.records.get(self.jid(username))
         except JIDMalformed:
-            return self._records.get(self.domain)  # which is nobody's
+            return self.records.get(self.domain)  # which is nobody's
 
     def keys_of(self, account: Account | None, username: str, hash: Hash) -> ScramKeys:
         """The keys of the account of that name; where there is none, a decoy that nothing verifies against.
@@ -176,9 +177,9 @@ class Accounts:
         """
         try:
             with self._changing:
-                account = self._records.get(jid)
+                account = self.records.get(jid)
                 if account is not None and account.keys[old.hash] == old:  # it has not got another password meanwhile
-                    self._records.put(jid, msgspec.structs.replace(account, keys={**account.keys, **new}))
+                    self.records.put(jid, msgspec.structs.replace(account, keys={**account.keys, **new}))
         except StorageError as error:
             log.warning("the keys of %s could not be strengthened: %s", jid, error)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Container
+from collections.abc import Callable, Container, Sequence
 from typing import Any
 
 from actors.storage import Blobs, Storage, open_storage
@@ -65,6 +65,12 @@ class GuestStorage(Storage):
             return lasts
         return _Either(self._guests, lasts, self._fleeting.store(name, shape, of=of))  # type: ignore[arg-type]
 
+    def glance(self, owner: str, stores: Sequence[Any]) -> list[Any]:
+        # What is only for those that last, as accounts are, has nothing of a guest, and can be asked all the same.
+        guest = owner in self._guests
+        wanted = [store.chosen(guest=guest) if isinstance(store, _Either) else store for store in stores]
+        return (self._fleeting if guest else self._lasts).glance(owner, wanted)
+
     def forget(self, owner: str) -> None:
         (self._fleeting if owner in self._guests else self._lasts).forget(owner)
 
@@ -73,11 +79,16 @@ class _Either:
     """One store, over the two storages; what is called for all owners at once is called for those that last."""
 
     def __init__(self, guests: Container[str], lasts: Any, fleeting: Any) -> None:
+        self._lasts, self._fleeting = lasts, fleeting
         for name in dir(lasts):
             if name in OF_AN_OWNER:
                 setattr(self, name, _by_owner(guests, lasts, fleeting, name))
             elif not name.startswith("_"):
                 setattr(self, name, getattr(lasts, name))
+
+    def chosen(self, *, guest: bool) -> Any:
+        """The store in which what is a guest's is, or all else."""
+        return self._fleeting if guest else self._lasts
 
 
 def _by_owner(guests: Container[str], lasts: Any, fleeting: Any, name: str) -> Callable[..., Any]:

@@ -192,11 +192,15 @@ class RosterStore:
     """Rosters as they sleep. What belongs to one change is stored together or not at all."""
 
     def __init__(self, storage: Storage) -> None:
-        self._kept = storage.store("roster", Map, of=Kept)
+        self.kept = storage.store("roster", Map, of=Kept)
 
     def load(self, owner: JID) -> Roster:
         """The roster of a user; an empty one if there is none."""
-        kept = self._kept.items(owner)
+        return self.made_of(self.kept.items(owner))
+
+    @staticmethod
+    def made_of(kept: dict[str, Kept]) -> Roster:
+        """The roster that this is all of what is `kept` of."""
         counter = kept.pop("", Kept()).counter or Counter(0, secrets.token_hex(4), {})
         return Roster({JID.parse(key): row.item for key, row in kept.items()}, counter)
 
@@ -204,7 +208,7 @@ class RosterStore:
         """The roster with what is known of `jid` replaced by `item`; returns when that is stored."""
         after = roster.changed(jid, item)
         row = None if item.is_nothing else Kept(item=after[jid])
-        self._kept.change(owner, {"": Kept(counter=after.counter), jid: row})
+        self.kept.change(owner, {"": Kept(counter=after.counter), jid: row})
         return after
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from actors.actor import Inbox, told
@@ -36,7 +36,7 @@ from actors.mailbox import (
 )
 from actors.presence import Presence
 from actors.resource import Resource
-from actors.storage import StorageError, together
+from actors.storage import StorageError
 from actors.subscription import TYPES
 from net.xmpp.errors import StanzaError, StreamError
 from net.xmpp.jid import JID
@@ -75,10 +75,13 @@ class User(Bindings):
         return Presence(self)
 
     def on_start(self) -> None:
-        accounts, jid = self.domain.accounts, self.jid
-        needed = (partial(handler, self) for handler in self.domain.hooks.awakes)
-        account, self.roster, *_ = together(lambda: accounts.find(jid), lambda: self.domain.rosters.load(jid), *needed)
-        self.exists = account is not None or jid in accounts.guests
+        accounts, rosters, awakes = self.domain.accounts, self.domain.rosters, self.domain.hooks.awakes
+        stores = [store for _, needed in awakes for store in needed]
+        found = iter(self.domain.storage.glance(self.jid, [accounts.records, rosters.kept, *stores]))
+        account, self.roster = next(found), rosters.made_of(next(found))
+        for handler, needed in awakes:
+            handler(self, *islice(found, len(needed)))
+        self.exists = account is not None or self.jid in accounts.guests
         self.disabled = account is not None and account.disabled is not None
 
     def full_jid(self, resource: Resource) -> JID:

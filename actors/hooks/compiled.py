@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from actors.hooks.feature import Feature
 from actors.hooks.logins import Inline, Task
-from actors.hooks.moments import MOMENTS, Found
+from actors.hooks.moments import MOMENTS, Found, Store
 from actors.hooks.requests import Answer, Stranger
 from net.xmpp.errors import StanzaError
 from net.xmpp.jid import JID
@@ -37,7 +37,7 @@ class Hooks:
     Raises ValueError where two features want to come after each other, to answer the same request, or the same element.
     """
 
-    awakes: tuple[Callable[[User], None], ...]
+    awakes: tuple[tuple[Callable[..., None], tuple[Store, ...]], ...]
     outbound: tuple[Callable[[User, Stanza], Stanza | None], ...]
     inbound: tuple[Callable[[User, Stanza], Stanza | None], ...]
     delivered: tuple[Callable[[User, Stanza, Collection[Resource]], bool], ...]
@@ -68,6 +68,7 @@ class Hooks:
         self.features = in_order(_without_lacking(feature for feature in features if feature.wanted))
         for moment in MOMENTS:
             setattr(self, moment, tuple(handler for handler, _ in self._handlers(moment)))
+        self.awakes = tuple((handler, stores(handler.__self__)) for handler, stores in self._handlers("awakes"))
         self._asks: dict[tuple[type[Actor], str, str], tuple[Callable[[Any, Stanza], Answer], bool]] = {}
         self._asked_by_strangers: dict[tuple[str, str], Callable[[Stranger, Stanza], Stanza]] = {}
         for handler, asked in self._handlers("asks_as_stranger"):

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
-from actors.hooks.marks import marked
+from actors.hooks.marks import H, marked
+from actors.storage import Archive, Map, Record
 from net.xmpp.jid import JID
 from net.xmpp.offers import Offer
 from net.xmpp.stanza import Stanza
@@ -18,12 +19,15 @@ if TYPE_CHECKING:
     from actors.user import User
 
 
-def awakes(handler: Callable[[Any, User], None]) -> Callable[[Any, User], None]:
-    """A User comes into memory: what the feature will need of it is read from storage now, all at once with the roster.
+Store: TypeAlias = Record[Any] | Map[Any] | Archive
 
-    Nothing is known of the user yet but `jid`. A StorageError is the User's.
+
+def awakes(stores: Callable[[Any], tuple[Store, ...]]) -> Callable[[H], H]:
+    """A User comes into memory: the handler is given what these stores of the feature have of it (`Storage.glance`).
+
+    They are read at once with the roster. Nothing else is known of the user yet but `jid`.
     """
-    return marked(handler, "awakes")
+    return lambda handler: marked(handler, "awakes", stores)
 
 
 def outbound(handler: Callable[[Any, User, Stanza], Stanza | None]) -> Callable[[Any, User, Stanza], Stanza | None]:
@@ -173,7 +177,6 @@ def commands(handler: Callable[[Any], Iterable[Command]]) -> Callable[[Any], Ite
 
 
 MOMENTS = (
-    "awakes",
     "outbound",
     "inbound",
     "delivered",

@@ -1,7 +1,7 @@
 """Storage in memory, for tests and anonymous hosts. Documents are kept encoded, so nobody shares a live object."""
 
 from bisect import bisect_left, bisect_right, insort
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from itertools import islice
 from operator import attrgetter
 from pathlib import Path
@@ -66,6 +66,14 @@ class MemoryStorage(Storage):
         if shape is Archive:
             return MemoryArchive(shelf, codec, self._stamps)
         return MemoryBlobs(shelf)
+
+    def glance(self, owner: str, stores: Sequence[Record[Any] | Map[Any] | Archive]) -> list[Any]:
+        return [self._glance(owner, store) for store in stores]
+
+    def _glance(self, owner: str, store: Record[Any] | Map[Any] | Archive) -> Any:
+        if isinstance(store, Record):
+            return store.get(owner)
+        return store.items(owner) if isinstance(store, Map) else bool(store.page(owner, waiting=True, limit=1))
 
     def forget(self, owner: str) -> None:
         if self._closed:

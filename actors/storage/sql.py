@@ -1,7 +1,7 @@
 """Storage in an SQL database, through one writer or a few: an owner always has the same one."""
 
 import logging
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import chain
 from pathlib import Path
 from time import monotonic
@@ -16,6 +16,7 @@ from actors.storage.engine import Engine
 from actors.storage.errors import StorageError
 from actors.storage.shapes import Archive, Blobs, Document, Entry, Extent, Map, Page, Record, Storage
 from actors.storage.stamp import Stamps, span
+from actors.storage.tables import entry, item, record
 from actors.storage.thread import aside
 from actors.storage.words import known
 from actors.storage.words import wanted as matching
@@ -100,6 +101,13 @@ class SqlStorage(Storage):
             return SqlArchive(shelf, codec, self._stamps)
         return SqlBlobs(shelf)
 
+    def glance(self, owner: str, stores: Sequence[Any]) -> list[Any]:
+        statement = statements.glance(tuple(store.place for store in stores))
+        found: list[dict[str, str]] = [{} for _ in stores]
+        for index, key, doc in lane(self._writers, owner).run(Job((Step(statement, {"owner": owner}),), owner=owner)):
+            found[index][key] = doc
+        return [store.glanced(owner, docs) for store, docs in zip(stores, found, strict=True)]
+
     def forget(self, owner: str) -> None:
         steps = [Step(statement, {"owner": owner}) for statement in statements.FORGET]
         lane(self._writers, owner).run(Job(steps, owner=owner))
@@ -140,6 +148,11 @@ class SqlRecord(Record[D]):
     def __init__(self, shelf: _Shelf, codec: Codec[D]) -> None:
         self._shelf = shelf
         self._codec = codec
+        self.place = record, shelf.number
+
+    def glanced(self, owner: str, docs: dict[str, str]) -> D | None:
+        """What `get` would return, made of what `Storage.glance` has read."""
+        return self._codec.decode(owner, docs[""]) if docs else None
 
     def get(self, owner: str) -> D | None:
         found = self._shelf.run(owner, Step(statements.GET_RECORD, self._shelf.row(owner=owner)))
@@ -165,6 +178,11 @@ class SqlMap(Map[D]):
     def __init__(self, shelf: _Shelf, codec: Codec[D]) -> None:
         self._shelf = shelf
         self._codec = codec
+        self.place = item, shelf.number
+
+    def glanced(self, owner: str, docs: dict[str, str]) -> dict[str, D]:
+        """What `items` would return, made of what `Storage.glance` has read."""
+        return {key: self._codec.decode(owner, docs[key]) for key in sorted(docs)}
 
     def get(self, owner: str, key: str) -> D | None:
         found = self._shelf.run(owner, Step(statements.GET_ITEM, self._shelf.row(owner=owner, key=key)))
@@ -196,6 +214,11 @@ class SqlArchive(Archive):
         self._codec = codec
         self._stamps = stamps
         self._ends: dict[str, tuple[int, int]] = {}
+        self.place = entry, shelf.number
+
+    def glanced(self, _owner: str, docs: dict[str, str]) -> bool:
+        """Whether `Storage.glance` has read of an entry that is waiting."""
+        return bool(docs)
 
     def append(self, owner: str, entry: Entry, *, wait: bool = True) -> str:
         key, row = self._row(owner, entry)

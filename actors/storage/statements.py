@@ -6,15 +6,19 @@ from typing import Any
 from sqlalchemy import (
     BindParameter,
     ColumnElement,
+    CompoundSelect,
     Delete,
+    Integer,
     Select,
     Table,
+    Text,
     bindparam,
     delete,
     exists,
     func,
     insert,
     literal,
+    literal_column,
     or_,
     select,
     union_all,
@@ -125,6 +129,22 @@ _goes = or_(
 )
 # The owner is named once more for SQLite, which would look through everybody's entries.
 TRIM = delete(entry).where(*_of_owner, entry.c.id.in_(select(_first.c.id).where(_goes)))
+
+
+@cache
+def glance(places: tuple[tuple[Table, int], ...]) -> CompoundSelect[Any]:
+    """What these tables have of one owner under these numbers of stores: rows of index in `places`, key, document."""
+    return union_all(*(_glance(index, table, number) for index, (table, number) in enumerate(places)))
+
+
+def _glance(index: int, table: Table, number: int) -> Select[Any]:
+    # Written into the statement, which is made once: for each more parameter, each execution takes longer.
+    of_owner = table.c.store == literal_column(str(number), Integer), *_row(table, "owner")
+    place, nothing = literal_column(str(index), Integer), literal_column("''", Text)
+    if table is entry:
+        waits = select(entry.c.id).where(*of_owner, WAITS).limit(1).subquery()
+        return select(place, waits.c.id, nothing)
+    return select(place, item.c.key if table is item else nothing, table.c.doc).where(*of_owner)
 
 
 def _forget(table: Table) -> Delete:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import secrets
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from typing import Annotated, Any
 
 import msgspec
@@ -48,8 +48,8 @@ class BlockingOptions(msgspec.Struct, frozen=True, kw_only=True):
 class Blocking(Feature):
     """Keeps those away whom a user has blocked. To them the user seems to be offline.
 
-    The state in a User is what is blocked, a frozenset of JIDs, once it is known; in a Resource, that it has asked for
-    the list and wants to hear of changes.
+    The state in a User is what is blocked, a frozenset of JIDs; in a Resource, that it has asked for the list and
+    wants to hear of changes.
     """
 
     implements = (XEP(191, "1.3", "Blocking Command"), XEP(377, "0.4.1", "Blocking Command Reports"))
@@ -80,10 +80,10 @@ class Blocking(Feature):
             return None
         raise StanzaError("service-unavailable")
 
-    @awakes
-    def read(self, user: User) -> None:
+    @awakes(lambda feature: (feature._lists,))
+    def remember(self, user: User, items: Mapping[str, Any]) -> None:
         """Whatever the user does first, it is asked who is blocked."""
-        self._blocked(user)
+        user.state[self.name] = frozenset(map(JID.parse, items)) if items else NOBODY
 
     @shuns
     def shuns(self, user: User, jid: JID) -> bool:
@@ -97,10 +97,7 @@ class Blocking(Feature):
         return _is_among(jid, blocked)
 
     def _blocked(self, user: User) -> frozenset[JID]:
-        blocked: frozenset[JID] | None = user.state.get(self.name)
-        if blocked is None:
-            items = self._lists.items(user.jid)
-            blocked = user.state[self.name] = frozenset(map(JID.parse, items)) if items else NOBODY
+        blocked: frozenset[JID] = user.state[self.name]
         return blocked
 
     # -- the list

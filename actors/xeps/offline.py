@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import logging
 import sys
+from functools import partial
 from operator import itemgetter
 from typing import Any, NamedTuple
 
 from lxml import etree
 
-from actors.hooks import XEP, Feature, outbound, receptive, unbound, undeliverable
+from actors.hooks import XEP, Feature, awakes, outbound, receptive, unbound, undeliverable
 from actors.host import Domain
 from actors.resource import Resource
 from actors.storage import Archive, Entry, StorageError, together
@@ -110,7 +111,7 @@ class Offline(Feature):
         if not any(note.get("from") == self.domain.name for note in message.element.iterfind(DELAY)):
             message = message.with_content(delay(self.domain.name, now))
         assert message.from_ is not None
-        self._kept.append(user.jid, Entry(now, message.from_.bare, message.wire.decode()))
+        self._kept.append(user.jid, Entry(now, message.from_.bare, message.wire.decode(), waiting=True))
 
     def _with(self, user: User, message: Stanza) -> Waiting | None:
         """How much waits with this message; None where there is no room for it."""
@@ -122,18 +123,23 @@ class Offline(Feature):
 
     def _waiting(self, user: User) -> Waiting:
         if self.name not in user.state:
-            docs = [entry.doc for _, entry in self._stored(user)]
+            docs = [entry.doc for _, entry, _ in self._stored(user)]
             user.state[self.name] = Waiting(len(docs), sum(len(doc.encode()) + NOTES for doc in docs))
         waiting: Waiting = user.state[self.name]
         return waiting
 
-    def _stored(self, user: User) -> list[tuple[str, Entry]]:
-        """What waits, oldest first; of the ids, those of the archive and ours, all are different."""
-        archived, others = together(
-            lambda: self._archive.page(user.jid, waiting=True, limit=sys.maxsize),
-            lambda: self._kept.page(user.jid, limit=sys.maxsize),
-        )
-        return sorted((*others, *archived), key=itemgetter(0))
+    def _stored(self, user: User) -> list[tuple[str, Entry, Archive]]:
+        """What waits and where, oldest first; of the ids, those of the archive and ours, all are different."""
+        stores = self._archive, self._kept
+        pages = together(*(partial(store.page, user.jid, waiting=True, limit=sys.maxsize) for store in stores))
+        found = [(id, entry, store) for store, page in zip(stores, pages, strict=True) for id, entry in page]
+        return sorted(found, key=itemgetter(0))
+
+    @awakes(lambda feature: (feature._kept, feature._archive))
+    def look(self, user: User, *waits: bool) -> None:
+        """For most users nothing waits: then there is nothing to read when their client comes."""
+        if not any(waits):
+            user.state[self.name] = NOTHING
 
     @receptive
     def hand_over(self, user: User, resource: Resource) -> None:
@@ -142,15 +148,15 @@ class Offline(Feature):
             return
         try:
             stored = self._stored(user)
-            for id, entry in stored:
+            for id, entry, store in stored:
                 message = Stanza.read(parse(entry.doc.encode()))
-                if entry.waiting:
+                if store is self._archive:
                     note = delay(self.domain.name, entry.when)
                     message = message.with_content(stanza_id(user.jid, id), note)
                 if message.from_ is None or not user.shuns(message.from_):
                     user.deliver(resource, message)
-            self._archive.wait(user.jid, [id for id, entry in stored if entry.waiting], False)
-            self._kept.delete(user.jid, [id for id, entry in stored if not entry.waiting])
+            self._archive.wait(user.jid, [id for id, _, store in stored if store is self._archive], False)
+            self._kept.delete(user.jid, [id for id, _, store in stored if store is self._kept])
         except StorageError as error:
             # They are delivered at the next occasion, if need be once more: better twice than never.
             user.state.pop(self.name, None)

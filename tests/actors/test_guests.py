@@ -155,6 +155,9 @@ def test_what_has_no_owner_or_another_one_lasts() -> None:
     assert storage.store("a", Archive).extent(guest) is not None
     assert lasting.store("a", Archive).extent(guest) is None
     assert lasting.store("b", Blobs).get("key") == b"4"
+    stores = [storage.store("r", Record), storage.store("m", Map), lasting.store("c", Record)]
+    assert storage.glance(guest, stores) == storage.glance("romeo@localhost", stores) == [1, {"key": 2}, None]
+    assert lasting.glance(guest, [lasting.store("r", Record)]) == [None]
     storage.forget(guest)
     assert storage.store("r", Record).get(guest) is None
     assert lasting.store("r", Record).get("romeo@localhost") == 1

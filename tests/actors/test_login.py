@@ -230,7 +230,7 @@ def test_a_storage_that_fails_is_a_temporary_failure() -> None:
     def fail(_: str) -> None:
         raise StorageError("the disk is gone")
 
-    client.world.domain.accounts._records.get = fail  # type: ignore[method-assign]
+    client.world.domain.accounts.records.get = fail  # type: ignore[method-assign]
     assert refusal(client.says(plain("romeo")).hears_one()) == "temporary-auth-failure"
     assert not client.wire.closed
 

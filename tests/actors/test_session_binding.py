@@ -1,5 +1,6 @@
 import pytest
 
+from actors.roster import Roster
 from tests.world import Client, World, failure, settle
 
 BIND = "{urn:ietf:params:xml:ns:xmpp-bind}"
@@ -252,10 +253,10 @@ def test_a_request_that_its_user_crashes_on_is_refused() -> None:
     world = World("romeo")
     client = logged_in(world)
 
-    def fail(_: str) -> bool:
+    def fail(_: object) -> Roster:
         raise RuntimeError("made to fail")
 
-    world.domain.accounts.find = fail  # type: ignore[method-assign]
+    world.domain.rosters.made_of = fail  # type: ignore[assignment]
     assert failure(client.says(request()).hears_one()) == ("cancel", "internal-server-error")
     client.wire.cut()
     settle()

@@ -24,6 +24,35 @@ def times(page: list[tuple[str, Entry]]) -> list[float]:
     return [found.when for _, found in page]
 
 
+# At a glance
+
+
+def test_several_stores_are_read_at_a_glance(storage: Storage) -> None:
+    vcards, rosters = storage.store("vcard", Record), storage.store("roster", Map, of=Contact)
+    notes, archive, offline = (
+        storage.store("notes", Map),
+        storage.store("archive", Archive),
+        storage.store("x", Archive),
+    )
+    vcards.put(ALICE, "v")
+    rosters.change(ALICE, {"b": Contact("B"), "a": Contact("A")})
+    archive.append(ALICE, entry(1.0))
+    for when in (1.0, 2.0):
+        offline.append(ALICE, Entry(when, BOB, None, waiting=True))
+    vcards.put(BOB, "w")
+    stores = [offline, vcards, rosters, archive, notes]
+    assert storage.glance(ALICE, stores) == [True, "v", {"a": Contact("A"), "b": Contact("B")}, False, {}]
+    assert list(storage.glance(ALICE, stores)[2]) == ["a", "b"]
+    assert storage.glance(BOB, stores) == [False, "w", {}, False, {}]
+    assert storage.glance(ALICE, stores[3:]) == [False, {}]
+
+
+def test_a_glance_tells_stores_of_one_name_apart(storage: Storage) -> None:
+    one, many = storage.store("x", Record), storage.store("x", Map)
+    many.change(ALICE, {"": 1})
+    assert storage.glance(ALICE, [one, many]) == [None, {"": 1}]
+
+
 # Record
 
 
