@@ -18,6 +18,7 @@ from actors.mailbox import (
     ResumeRefused,
     Revive,
     RosterChanged,
+    Unacknowledged,
 )
 from actors.presence import priority
 from actors.resource import Resource
@@ -88,6 +89,13 @@ class Comebacks(Actor):
             resource.hibernating = self.domain.clock.now()
             for handler in self.domain.hooks.hibernates:
                 handler(self._as_user, resource)
+
+    @told(Unacknowledged)
+    def on_unacknowledged(self, message: Unacknowledged) -> None:
+        resource = self._resource(message.session, message.resource)
+        if resource is not None and resource.hibernating is not None:
+            for handler in self.domain.hooks.unacknowledged:
+                handler(self._as_user, resource, message.messages)
 
     @told(Resumed)
     def on_resumed(self, message: Resumed) -> None:
