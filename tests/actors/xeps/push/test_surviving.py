@@ -1,0 +1,43 @@
+"""Devices outlive the server, and so do the streams that hibernate."""
+
+from tests.actors.xeps.push.pushing import AppServer, chat, enables
+from tests.actors.xeps.stream_management.managing import acknowledges, cut, managed, names, previd, resumes
+from tests.actors.xeps.stream_management.test_surviving import ENDS, Ends, Lives, lives
+from tests.world import World
+
+__all__ = ["lives"]
+
+
+def begins(world: World) -> tuple[AppServer, str]:
+    """Juliet's phone hibernates, with push. The id of its stream."""
+    jid = world.domain.accounts.jid
+    world.domain.accounts.create(jid("nurse"), "secret", world.clock.now())
+    phone = acknowledges(enables(managed(world, "juliet", "phone")))
+    cut(phone)
+    return AppServer(world), previd(phone)
+
+
+@ENDS
+def test_a_client_that_hibernates_is_called_in_the_servers_next_life(lives: Lives, ends: Ends) -> None:
+    before, id = begins(lives.world)
+    lives.world.available("romeo").says(chat("one"))
+    assert before.counts == ["1"]
+    world = ends(lives)
+    app_server, romeo = AppServer(world), world.available("romeo")
+    romeo.says(chat("two"))
+    assert app_server.counts == ["2"]
+    assert names(resumes(world, "juliet", id, 2)).count("message") == 2
+    world.clock.advance(6)
+    romeo.says(chat("three"))
+    assert app_server.counts == []
+
+
+@ENDS
+def test_a_device_that_is_gone_stays_so(lives: Lives, ends: Ends) -> None:
+    before, _ = begins(lives.world)
+    lives.world.available("romeo").says(chat())
+    before.pushes("<error type='cancel'><gone xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error>")
+    world = ends(lives)
+    app_server = AppServer(world)
+    world.available("romeo").says(chat())
+    assert app_server.counts == []
