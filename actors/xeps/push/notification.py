@@ -21,8 +21,9 @@ SUMMARY = "urn:xmpp:push:summary"
 PUBSUB = "http://jabber.org/protocol/pubsub"
 PUBLISH_OPTIONS = f"{PUBSUB}#publish-options"
 
-# Bytes of a node's name (as XEP-0060 has it for addresses), and of the form that goes along with each notification.
-LONGEST_NODE = 1023
+# Bytes of an app server's address and a node's name together, which a database has to find devices by; and of the form
+# that goes along with each notification.
+LONGEST_ADDRESS = 1300
 LONGEST_OPTIONS = 4096
 
 # Characters of a message that are shown: push services take a few thousand bytes, and a lock screen less.
@@ -53,8 +54,8 @@ def address(asked: Element) -> tuple[JID, str | None]:
     text, node = asked.get("jid"), asked.get("node")
     if not text:
         raise StanzaError("bad-request", "the jid of an app server is needed, XEP-0357 §5")
-    if node is not None and len(node.encode()) > LONGEST_NODE:
-        raise StanzaError("policy-violation", f"a node has {LONGEST_NODE} bytes at most")
+    if len(text.encode()) + len((node or "").encode()) > LONGEST_ADDRESS:
+        raise StanzaError("policy-violation", f"jid and node have {LONGEST_ADDRESS} bytes at most")
     try:
         return JID.parse(text), node
     except JIDMalformed as malformed:

@@ -75,7 +75,7 @@ def test_whose_node_it_is_has_to_be_said(text: str) -> None:
         (enabling(inside=FORM.replace("publish-options", "nonsense")), "bad-request"),
         (enabling(inside="<x xmlns='jabber:x:data' type='submit'/>"), "bad-request"),
         (enabling(inside=FORM.replace("eruio", "x" * 4096)), "policy-violation"),
-        (enabling("n" * 1024), "policy-violation"),
+        (enabling("n" * 1300), "policy-violation"),
     ],
 )
 def test_what_cannot_be_enabled_is_told(text: str, condition: str) -> None:
