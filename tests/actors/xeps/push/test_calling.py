@@ -2,7 +2,7 @@
 
 import pytest
 
-from actors.mailbox import Inbound
+from actors.mailbox import Inbound, Receipt
 from actors.storage import StorageError
 from actors.xeps.push.devices import Registrations
 from net.transport import Disconnected
@@ -19,7 +19,7 @@ from tests.actors.xeps.push.pushing import (
     enables,
     leaves,
 )
-from tests.actors.xeps.stream_management.managing import R, a, acknowledges, cut, managed, names, previd, resumes
+from tests.actors.xeps.stream_management.managing import R, acknowledges, cut, managed, names, previd, resumes
 from tests.sasl2 import LAPTOP, PHONE, bind, opened, plain
 from tests.world import Client, World
 
@@ -303,20 +303,25 @@ def test_an_app_server_that_the_user_has_blocked_is_not_told_anything() -> None:
     assert app_server.counts == []
 
 
-def test_a_push_holds_back_no_acknowledgement() -> None:
-    """The app server does not answer, and does not even read."""
+def test_a_push_holds_back_no_acknowledgement_and_has_no_part_in_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The app server does not answer. What is acknowledged is that the message is stored, and nothing else."""
     world, app_server, _ = a_world()
-    sender = managed(world, "romeo", "other")
+    sender, route = managed(world, "romeo", "other"), world.router.route
+    receipts: list[Receipt | None] = []
+
+    def looked_at(stanza: Stanza, receipt: Receipt | None = None) -> None:
+        if stanza.to == SERVICE:
+            receipts.append(receipt)
+        route(stanza, receipt)
+
+    monkeypatch.setattr(world.router, "route", looked_at)
     assert "a" in names(sender.says(chat() + R))
     phone = held(world)
     cut(phone)
     world.clock.advance(LONG)
     assert "a" in names(sender.says(chat() + R))
     assert len(app_server.pushes(None)) == 2
-    books = sender.session.managed
-    assert books is not None
-    assert books.ended is True
-    sender.says(a(0))
+    assert receipts == [None, None]
 
 
 def test_a_user_without_devices_reads_them_once() -> None:
