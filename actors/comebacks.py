@@ -113,7 +113,7 @@ class Comebacks(Actor):
         if message.resource in self.resources:
             message.session.tell(Close())
             return
-        resource = self._gain(Resource(message.resource, message.session))
+        resource = self._gain(Resource(message.resource, message.session, message.client))
         resource.previd = message.previd
         resource.presence = message.presence
         resource.priority = priority(message.presence) if message.presence is not None else 0

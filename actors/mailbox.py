@@ -270,7 +270,7 @@ class Resumed(Message, frozen=True):
 class Revive(Message, frozen=True):
     """From a Session of an earlier life of the server: the resource is there, and as it was.
 
-    `directed` and `state` as in `actors.user.Resource`.
+    `directed`, `state` and `client` as in `actors.resource.Resource`.
     """
 
     session: Inbox
@@ -280,6 +280,7 @@ class Revive(Message, frozen=True):
     interested: bool
     directed: tuple[JID, ...]
     state: dict[str, Any]
+    client: str
 
 
 class Returned(Message, frozen=True):

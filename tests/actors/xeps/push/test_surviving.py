@@ -1,8 +1,17 @@
 """Devices outlive the server, and so do the streams that hibernate."""
 
-from tests.actors.xeps.push.pushing import AppServer, chat, enables
-from tests.actors.xeps.stream_management.managing import acknowledges, cut, managed, names, previd, resumes
+from tests.actors.xeps.push.pushing import AppServer, chat, enables, enabling
+from tests.actors.xeps.stream_management.managing import (
+    ENABLE_RESUMPTION,
+    acknowledges,
+    cut,
+    managed,
+    names,
+    previd,
+    resumes,
+)
 from tests.actors.xeps.stream_management.test_surviving import ENDS, Ends, Lives, lives
+from tests.sasl2 import PHONE, bind, opened, plain
 from tests.world import World
 
 __all__ = ["lives"]
@@ -29,6 +38,21 @@ def test_a_client_that_hibernates_is_called_in_the_servers_next_life(lives: Live
     assert names(resumes(world, "juliet", id, 2)).count("message") == 2
     world.clock.advance(6)
     romeo.says(chat("three"))
+    assert app_server.counts == []
+
+
+@ENDS
+def test_a_client_is_still_known_for_the_one_that_has_the_device(lives: Lives, ends: Ends) -> None:
+    """It has enabled push on an earlier stream, with another resource."""
+    world = lives.world
+    world.domain.accounts.create(world.domain.accounts.jid("nurse"), "secret", world.clock.now())
+    opened(world).says(plain("juliet", bind(), agent=PHONE)).says(f"<iq type='set' id='x'>{enabling()}</iq>")
+    phone = opened(world).says(plain("juliet", bind(ENABLE_RESUMPTION, tag="Other"), agent=PHONE))
+    id = previd(acknowledges(phone.says("<presence/>")))
+    world = ends(lives)
+    app_server, romeo = AppServer(world), world.available("romeo")
+    assert names(resumes(world, "juliet", id, 1))[0] == "resumed"
+    romeo.says(chat())
     assert app_server.counts == []
 
 
