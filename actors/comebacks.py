@@ -18,6 +18,7 @@ from actors.mailbox import (
     ResumeRefused,
     Revive,
     RosterChanged,
+    Unacknowledged,
 )
 from actors.presence import priority
 from actors.resource import Resource
@@ -89,6 +90,13 @@ class Comebacks(Actor):
             for handler in self.domain.hooks.hibernates:
                 handler(self._as_user, resource)
 
+    @told(Unacknowledged)
+    def on_unacknowledged(self, message: Unacknowledged) -> None:
+        resource = self._resource(message.session, message.resource)
+        if resource is not None and resource.hibernating is not None:
+            for handler in self.domain.hooks.unacknowledged:
+                handler(self._as_user, resource, message.messages)
+
     @told(Resumed)
     def on_resumed(self, message: Resumed) -> None:
         resource = self._resource(message.session, message.resource)
@@ -105,7 +113,7 @@ class Comebacks(Actor):
         if message.resource in self.resources:
             message.session.tell(Close())
             return
-        resource = self._gain(Resource(message.resource, message.session))
+        resource = self._gain(Resource(message.resource, message.session, message.client))
         resource.previd = message.previd
         resource.presence = message.presence
         resource.priority = priority(message.presence) if message.presence is not None else 0

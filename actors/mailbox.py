@@ -112,6 +112,10 @@ class Settle(Message, frozen=True):
     """From its User: hand back what you can deliver no more, and answer `Settled`."""
 
 
+class Recount(Message, frozen=True):
+    """From its User: say what your client has not acknowledged. The answer, if there is anything: `Unacknowledged`."""
+
+
 class Close(Message, frozen=True):
     """From anybody: end the stream, with this error or with none."""
 
@@ -247,6 +251,14 @@ class Hibernates(Message, frozen=True):
     resource: str
 
 
+class Unacknowledged(Message, frozen=True):
+    """From a Session: of what it was given before it was asked, its client has yet to acknowledge these messages."""
+
+    session: Inbox
+    resource: str
+    messages: tuple[Stanza, ...]
+
+
 class Resumed(Message, frozen=True):
     """From a Session: its client has come back. `revived`: the server has been started again meanwhile."""
 
@@ -258,7 +270,7 @@ class Resumed(Message, frozen=True):
 class Revive(Message, frozen=True):
     """From a Session of an earlier life of the server: the resource is there, and as it was.
 
-    `directed` and `state` as in `actors.user.Resource`.
+    `directed`, `state` and `client` as in `actors.resource.Resource`.
     """
 
     session: Inbox
@@ -268,6 +280,7 @@ class Revive(Message, frozen=True):
     interested: bool
     directed: tuple[JID, ...]
     state: dict[str, Any]
+    client: str
 
 
 class Returned(Message, frozen=True):
@@ -297,6 +310,13 @@ class Revoked(Message, frozen=True):
     """From an admin: this client, by the id of its user agent, cannot log in any more; its sessions end."""
 
     client: str
+
+
+class Due(Message, frozen=True):
+    """From the clock: the time has come that this feature has set for this. What it is only the feature knows."""
+
+    feature: str
+    what: str
 
 
 class Sleep(Message, frozen=True):

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from actors.actor import Inbox
 from actors.mailbox import Deliver, Handled, HibernationOver, Overdue, Receipt, Save, Split, Withheld
+from net.xmpp.stanza import Stanza
 
 if TYPE_CHECKING:
     from actors.sasl2 import Welcome
@@ -51,6 +52,10 @@ class Management(Protocol):
     @property
     def ended(self) -> bool:
         """Whether all that went back has been taken care of: the Session may stop."""
+
+    @property
+    def unacknowledged(self) -> tuple[Stanza, ...]:
+        """The messages that the client may not have got, oldest first."""
 
     def forget(self) -> None:
         """The Session stops: nothing is kept for it any more."""

@@ -18,6 +18,7 @@ from actors.mailbox import (
     Hibernates,
     HibernationOver,
     Overdue,
+    Recount,
     Resumable,
     Resume,
     Resumed,
@@ -26,6 +27,7 @@ from actors.mailbox import (
     Severed,
     Split,
     Superseded,
+    Unacknowledged,
     Withheld,
 )
 from actors.management import Management
@@ -175,6 +177,13 @@ class Resumption(Negotiation):
             self.close(None)
         elif self.conn is not None:
             self._hibernate()
+
+    @told(Recount)
+    def on_recount(self, message: Recount) -> None:
+        messages = self.managed.unacknowledged if self.managed is not None and not self.closed else ()
+        if messages:
+            assert self._user is not None and self.resource is not None
+            self._user.tell(Unacknowledged(self.actor_inbox, self.resource, messages))
 
     # -- the Session of an earlier life of the server
 

@@ -16,6 +16,7 @@ from actors.mailbox import (
     Close,
     Deliver,
     Disabled,
+    Due,
     Inbound,
     Kick,
     ListClients,
@@ -258,6 +259,12 @@ class User(Bindings):
             self.domain.router.bounce(stanza, error, self._take_receipt())
         if self._receipt is not None:
             self._done(self._receipt)
+
+    @told(Due)
+    def on_due(self, message: Due) -> None:
+        handler = self.domain.hooks.due.get(message.feature)
+        if handler is not None:
+            handler(self, message.what)
 
     # -- the account
 

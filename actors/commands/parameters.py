@@ -41,6 +41,11 @@ def jid_or_domain(text: str) -> JID:
     return _address(text, lambda jid: not jid.is_full, "an account's address or a domain")
 
 
+def any_jid(text: str) -> JID:
+    """An address of any kind. Raises ValueError."""
+    return _address(text, lambda jid: True, "an address")
+
+
 def domain(text: str) -> JID:
     """A domain. Raises ValueError."""
     return _address(text, lambda jid: jid.is_domain, "a domain, as in example.org")

@@ -79,7 +79,8 @@ class HostOptions(Certified, frozen=True, kw_only=True):
     `admins`: who may give it commands from a client (XEP-0133). `registration`: whether anybody may make an account
     (XEP-0077). `search`: whether its users can be searched for (XEP-0055). `anonymous`: whether anybody may log in
     without an account (XEP-0175). `archive`: whose messages are kept for users who have not said so themselves
-    (XEP-0441). `archive_...`: how much is kept of each user's (XEP-0313); 0: all.
+    (XEP-0441). `archive_...`: how much is kept of each user's (XEP-0313); 0: all. `push_summary`: how much the app
+    servers of users' clients are told of what there is to see (XEP-0357).
     """
 
     conflict: Literal["replace", "refuse", "number"] = "replace"
@@ -91,6 +92,7 @@ class HostOptions(Certified, frozen=True, kw_only=True):
     archive_days: Annotated[int, Meta(ge=0, le=100_000)] = 0
     archive_messages: Annotated[int, Meta(ge=0, le=1 << 40)] = 0
     archive_bytes: Annotated[int, Meta(ge=0, le=1 << 50)] = 0
+    push_summary: Literal["nothing", "count", "sender", "body"] = "count"
 
 
 Hosts = dict[str, HostOptions]

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 class Hooks:
     """The features of one domain, compiled: for each moment the handlers in their order, and nothing besides.
 
-    `nonzas`: by Clark name, those of the elements that are no stanzas.
+    `nonzas`: by Clark name, those of the elements that are no stanzas. `due`: by feature.
 
     Raises ValueError where two features want to come after each other, to answer the same request, or the same element.
     """
@@ -48,6 +48,7 @@ class Hooks:
     unbound: tuple[Callable[[User, Resource], None], ...]
     bound: tuple[Callable[[User, Resource], Element | None], ...]
     hibernates: tuple[Callable[[User, Resource], None], ...]
+    unacknowledged: tuple[Callable[[User, Resource, Collection[Stanza]], None], ...]
     resumed: tuple[Callable[[User, Resource], None], ...]
     saves: tuple[Callable[[User, Resource], None], ...]
     unresumable: tuple[Callable[[User, str], int | None], ...]
@@ -83,6 +84,9 @@ class Hooks:
         self._bind_inline: dict[tuple[type[Actor], str], Callable[[Any, Any, Element], Element | None]] = {}
         self.bindable: dict[str, None] = {}
         self._compile_bind_inline()
+        self.due: dict[str, Callable[[User, str], None]] = {
+            handler.__self__.name: handler for handler, _ in self._handlers("due")
+        }
         self.nonzas: dict[str, Callable[[Session, Element], None]] = {}
         for handler, tag in self._handlers("nonza"):
             if tag in self.nonzas:

@@ -82,6 +82,25 @@ def hibernates(handler: Callable[[Any, User, Resource], None]) -> Callable[[Any,
     return marked(handler, "hibernates")
 
 
+def unacknowledged(
+    handler: Callable[[Any, User, Resource, Collection[Stanza]], None],
+) -> Callable[[Any, User, Resource, Collection[Stanza]], None]:
+    """A resource that hibernates has these messages in its queue, oldest first: its client may not have got them.
+
+    Comes once for each `Recount` that a feature tells the resource's Session, if there are any. All that the User had
+    given it by then is among them, or has been acknowledged.
+    """
+    return marked(handler, "unacknowledged")
+
+
+def due(handler: Callable[[Any, User, str], None]) -> Callable[[Any, User, str], None]:
+    """The time has come that the feature has set, by telling the User's mailbox `Due(self.name, what)` after a while.
+
+    The User may be another by then, which has been started again, and remembers nothing of it.
+    """
+    return marked(handler, "due")
+
+
 def resumed(handler: Callable[[Any, User, Resource], None]) -> Callable[[Any, User, Resource], None]:
     """The client of a hibernating resource has come back, or that of one whose connection was thought to be alive."""
     return marked(handler, "resumed")
@@ -187,6 +206,7 @@ MOMENTS = (
     "unbound",
     "bound",
     "hibernates",
+    "unacknowledged",
     "resumed",
     "saves",
     "unresumable",

@@ -121,7 +121,7 @@ def _handled(delivery: Deliver) -> None:
 
 def is_fleeting(stanza: Stanza) -> bool:
     """Whether this would say nothing any more by the time that somebody looks: a chat state alone, copied or not."""
-    return stanza.kind == "message" and stanza.type != "error" and signs(_spoken(stanza)[0]) in FLEETING
+    return stanza.kind == "message" and stanza.type != "error" and signs(spoken(stanza)[0]) in FLEETING
 
 
 def is_urgent(stanza: Stanza) -> bool:
@@ -130,7 +130,7 @@ def is_urgent(stanza: Stanza) -> bool:
         return stanza.type not in ("", "unavailable") or _is_about_own_place(stanza)
     if stanza.kind == "iq" or stanza.type == "error":
         return True
-    message, copied = _spoken(stanza)
+    message, copied = spoken(stanza)
     found = signs(message)
     # What another client of the user's has shown need not be announced by this one any more.
     shown = (copied == SENT and Sign.MARKER in found) or (Sign.EVENT in found and _node(stanza) == DISPLAYED)
@@ -152,7 +152,7 @@ def place(stanza: Stanza) -> Hashable | None:
     return None
 
 
-def _spoken(stanza: Stanza) -> tuple[Iterable[Element], str]:
+def spoken(stanza: Stanza) -> tuple[Stanza | Element, str]:
     """The message itself or, where it is a copy (XEP-0280) and nothing else, what was copied; and the copy's name."""
     wrapper = stanza.payload
     if wrapper is not None and wrapper.tag in (SENT, RECEIVED) and len(stanza.element) == 1:

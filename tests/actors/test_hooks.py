@@ -145,6 +145,15 @@ def test_stream_features_are_made_when_the_domain_is_complete() -> None:
     assert [made.name for made in domain.hooks.offers] == ["2"]
 
 
+def test_what_is_due_is_the_business_of_the_feature_that_has_set_it() -> None:
+    told: list[tuple[str, str]] = []
+    note = hooks.due(lambda self, user, what: told.append((self.name, what)))
+    compiled = Hooks([feature("a", note=note), feature("b", note=note), feature("c")])
+    compiled.due["b"](None, "x")  # type: ignore[arg-type]
+    assert told == [("b", "x")]
+    assert "c" not in compiled.due
+
+
 def test_every_file_in_xeps_is_a_feature_named_after_the_file() -> None:
     found = discover()
     assert {"ping", "disco", "offline"} <= found.keys()

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from actors.actor import Actor
-from actors.mailbox import Bind, Kick, ListSessions, Remove, Returned, Settled, Unbind
+from actors.mailbox import Bind, Due, Kick, ListSessions, Remove, Returned, Settled, Unbind
 from actors.roster import ROSTER, RosterStore
 from actors.router import DROWSE
 from actors.session import Session
@@ -580,3 +580,9 @@ def test_a_resource_can_be_kicked() -> None:
     assert ask(world, JULIET, Kick("balcony", StreamError("reset"))) is True
     assert "<reset " in juliet.raw
     assert ask(world, JULIET, Kick("balcony", StreamError("reset"))) is False
+
+
+def test_what_is_due_to_a_feature_that_there_is_not_any_more_is_nobodys_business() -> None:
+    world = World("juliet")
+    world.router.user(JULIET).tell(Due("nobody", "x"))
+    assert ask(world, JULIET, ListSessions()) == {}

@@ -1,15 +1,22 @@
-"""slixmpp, a real client, uses what the features offer: registers, gives commands, blocks, has copies and sleeps."""
+"""slixmpp, a real client, uses what the features offer: registers, gives commands, blocks, has copies, sleeps, is
+called."""
 
+import asyncio
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree as ET
 
 import pytest
 from slixmpp.exceptions import IqError
+from slixmpp.stanza import Iq
+from slixmpp.xmlstream.handler import Callback
+from slixmpp.xmlstream.matcher import MatchXPath
 
 from tests.e2e.client import Client
 from tests.e2e.process import Process
-from tests.e2e.raw import run
+from tests.e2e.raw import PATIENCE, run
 
+PUBSUB = "{http://jabber.org/protocol/pubsub}"
 REGISTRATION = ("hosts.localhost.registration=true", "xeps.registration.password_length=6")
 ADMINS = ('hosts.localhost.admins=["alice@localhost"]',)
 
@@ -130,5 +137,34 @@ def test_two_clients_of_one_user_share_a_conversation_and_one_of_them_sleeps(tmp
             await client.leaves()
 
     with Process(tmp_path, "alice", "bob") as server:
+        run(scenario())
+        assert "Traceback" not in server.log
+
+
+def test_a_phone_that_is_away_is_called_by_its_app_server(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        phone, app_server, bob = Client("alice", "phone"), Client("carol", "push"), Client("bob")
+        called: asyncio.Queue[Iq] = asyncio.Queue()
+        app_server.register_handler(
+            Callback("push", MatchXPath(f"{{jabber:client}}iq/{PUBSUB}pubsub"), called.put_nowait)
+        )
+        for client in (phone, app_server, bob):
+            await client.arrives(server)
+        app_server.send_presence(pto="alice@localhost")
+        assert await phone.sees("got_online") == "carol@localhost"
+        enable = ET.Element("{urn:xmpp:push:0}enable", {"jid": "carol@localhost/push", "node": "yxs32"})
+        await phone.make_iq_set(sub=enable).send()
+        await phone.leaves()
+        bob.tells("alice", "hello")
+        async with asyncio.timeout(PATIENCE):
+            push = await called.get()
+        publish = push.xml.find(f"{PUBSUB}pubsub/{PUBSUB}publish")
+        assert (push["from"], publish.get("node")) == ("alice@localhost", "yxs32")
+        assert publish.find(f"{PUBSUB}item/{{urn:xmpp:push:0}}notification/{{jabber:x:data}}x") is not None
+        push.reply().send()
+        for client in (app_server, bob):
+            await client.leaves()
+
+    with Process(tmp_path, "alice", "bob", "carol") as server:
         run(scenario())
         assert "Traceback" not in server.log

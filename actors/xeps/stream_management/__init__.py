@@ -191,7 +191,9 @@ class StreamManagement(Feature):
         """What would be missed after a restart."""
         presence = resource.presence.wire.decode() if resource.presence is not None else ""
         state = _plain({name: value for name, value in resource.state.items() if name != self.name})
-        saved = SavedResource(presence, resource.interested, [str(jid) for jid in resource.directed], state)
+        saved = SavedResource(
+            presence, resource.interested, [str(jid) for jid in resource.directed], state, resource.client
+        )
         if saved != resource.state.get(self.name):
             self._streams.change(user.jid, {resource_key(resource.previd): saved})
             resource.state[self.name] = saved
@@ -225,7 +227,16 @@ class StreamManagement(Feature):
         assert session.user is not None
         directed = tuple(map(JID.parse, saved.directed))
         session.user.tell(
-            Revive(session.actor_inbox, stream.resource, previd, presence, saved.interested, directed, saved.state)
+            Revive(
+                session.actor_inbox,
+                stream.resource,
+                previd,
+                presence,
+                saved.interested,
+                directed,
+                saved.state,
+                saved.client,
+            )
         )
 
 

@@ -26,6 +26,7 @@ from actors.xeps.stream_management.saved import SavedStanza, SavedStream, Stream
 from net.xmpp.errors import StreamError
 from net.xmpp.ledger import Incoming, Outgoing, Sent, TooHigh
 from net.xmpp.sm import ASKING, ack, resumed, too_high
+from net.xmpp.stanza import Stanza
 
 if TYPE_CHECKING:
     from actors.sasl2 import Welcome
@@ -321,6 +322,10 @@ class Managed:
     @property
     def ended(self) -> bool:
         return self._in.settled or not self.resumable
+
+    @property
+    def unacknowledged(self) -> tuple[Stanza, ...]:
+        return tuple(entry.what.stanza for entry in self._out.queue if entry.what.stanza.kind == "message")
 
     def forget(self) -> None:
         """Takes from the disk what is there; that a client came too late is remembered for it."""

@@ -60,6 +60,7 @@ class SavedResource(msgspec.Struct, frozen=True):
     interested: bool
     directed: list[str]
     state: dict[str, Any]
+    client: str = ""
 
 
 class Streams:

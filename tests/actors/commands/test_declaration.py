@@ -18,7 +18,7 @@ def test_only_what_is_stored_can_be_administered_without_a_server() -> None:
     assert {name for name, command in COMMANDS.items() if not command.needs_server} == {
         name
         for name in COMMANDS
-        if name.startswith(("account ", "archive ", "client ", "motd ", "roster ", "storage ", "welcome "))
+        if name.startswith(("account ", "archive ", "client ", "motd ", "push ", "roster ", "storage ", "welcome "))
         or name in {"backup", "check", "restore"}
     }
 
