@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 import msgspec
 
-from actors.hooks import XEP, Aside, Feature, accepted, asks, outbound, serving
+from actors.hooks import XEP, Aside, Feature, accepted, asks, bound, outbound, serving
 from actors.host import Domain
 from actors.resource import Resource
 from actors.storage import Archive as Store
@@ -229,9 +229,21 @@ class Archive(Feature):
     @asks("get", METADATA, of=User, own=True)
     def metadata(self, user: User, iq: Stanza) -> Stanza:
         """§5: where the archive begins and ends."""
+        return iq.result(self._extent(user))
+
+    @bound
+    def tell_extent(self, user: User, resource: Resource) -> Element | None:
+        """XEP-0386 §3.2: what the archive has at the moment from which on the client is told all by itself."""
+        try:
+            return self._extent(user)
+        except StorageError as error:
+            log.error("%r: a client is not told what there is in the archive: %s", user, error)
+            return None
+
+    def _extent(self, user: User) -> Element:
         extent = self._kept.extent(user.jid)
         told = element(METADATA)
         if extent is not None:
             for tag, id, when in (("start", extent.first, extent.since), ("end", extent.last, extent.until)):
                 told.append(element(f"{{{NAMESPACE}}}{tag}", None, id=id, timestamp=stamp(when)))
-        return iq.result(told)
+        return told
