@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 import msgspec
 
-from actors.hooks import XEP, Aside, Feature, accepted, asks, bound, outbound, serving
+from actors.hooks import XEP, Aside, Feature, accepted, asks, bound, copied, outbound, serving
 from actors.host import Domain
 from actors.resource import Resource
 from actors.storage import Archive as Store
@@ -50,13 +50,25 @@ class ArchiveOptions(msgspec.Struct, frozen=True, kw_only=True):
     addresses: Annotated[int, msgspec.Meta(ge=0, le=100_000)] = 1000
 
 
+class State:
+    """What is remembered in a User. `preferences`: the user's own; None: as the domain has it. `sent`: the id of what
+    the user has sent last to somebody else, None if that is not kept.
+    """
+
+    __slots__ = ("preferences", "sent")
+
+    def __init__(self, preferences: Preferences | None) -> None:
+        self.preferences = preferences
+        self.sent: str | None = None
+
+
 class Archive(Feature):
     """Keeps the messages of each user, and shows them to the user's clients.
 
     A message is stored before it goes anywhere, by its sender's User and by its recipient's: whoever has been given it
     can be sure that it is there. What the recipient's clients get bears the id under which it is kept.
 
-    The state in a User is the user's preferences, once they are known; None: as the domain has it.
+    The state in a User is a `State`.
     """
 
     implements = (
@@ -106,12 +118,19 @@ class Archive(Feature):
     def keep_own(self, user: User, stanza: Stanza) -> Stanza:
         """What the user says to others. What they say to themselves is kept once, as it comes in (§6.1.1)."""
         if stanza.kind == "message" and stanza.to is not None and stanza.to.bare != user.jid:
-            self._keep(user, stanza, stanza.to)
+            id = self._keep(user, stanza, stanza.to)
+            self._state(user).sent = id
         return stanza
+
+    @copied
+    def name_own(self, user: User, message: Stanza) -> Stanza:
+        """§3.5: the user's other clients are told by what id they find it in the archive. Whom it is for is not."""
+        id = self._state(user).sent
+        return message if id is None else message.with_content(stanza_id(user.jid, id))
 
     @accepted
     def keep(self, user: User, message: Stanza, waiting: bool) -> Stanza:
-        """What the user is told: from now on it bears its id (§3.4)."""
+        """What the user is told: from now on it bears its id (§3.5)."""
         known = assigned(message, user.jid)
         if known is not None:  # a Session that had ended has handed it back
             if waiting:
@@ -159,14 +178,18 @@ class Archive(Feature):
         assert iq.payload is not None
         preferences = Preferences.read(iq.payload, self.options.addresses)
         self._preferences.put(user.jid, preferences)
-        user.state[self.name] = preferences
+        self._state(user).preferences = preferences
         return iq.result(preferences.xml())
 
     def _preferred(self, user: User) -> Preferences:
-        if self.name not in user.state:
-            user.state[self.name] = self._preferences.get(user.jid)
-        own: Preferences | None = user.state[self.name]
+        own = self._state(user).preferences
         return self._default if own is None else own
+
+    def _state(self, user: User) -> State:
+        if self.name not in user.state:
+            user.state[self.name] = State(self._preferences.get(user.jid))
+        state: State = user.state[self.name]
+        return state
 
     # -- queries
 
