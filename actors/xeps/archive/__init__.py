@@ -1,7 +1,8 @@
 """XEP-0313: Message Archive Management. What a user has written and been written is kept, and can be asked for.
 
 `worth.py` says what is kept, `preferences.py` of whom, `retention.py` for how long; `query.py` what of it somebody
-wants to see (`search.py` by its words), and `retraction.py` what nobody shall see any more.
+wants to see (`search.py` by its words), and `retraction.py` what nobody shall see any more. `latest.py` looks for one
+among the latest.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from actors.resource import Resource
 from actors.storage import Archive as Store
 from actors.storage import Entry, Record, StorageError
 from actors.user import User
+from actors.xeps.archive.latest import kept_before
 from actors.xeps.archive.preferences import PREFS, Preferences
 from actors.xeps.archive.query import FORM, NAMESPACE, Found, Query
 from actors.xeps.archive.retention import Retention, Sweep
@@ -52,14 +54,16 @@ class ArchiveOptions(msgspec.Struct, frozen=True, kw_only=True):
 
 class State:
     """What is remembered in a User. `preferences`: the user's own; None: as the domain has it. `sent`: the id of what
-    the user has sent last to somebody else, None if that is not kept.
+    the user has sent last to somebody else, None if that is not kept. `new`: the streams on which nothing comes any
+    more that may have been kept before the server died.
     """
 
-    __slots__ = ("preferences", "sent")
+    __slots__ = ("new", "preferences", "sent")
 
     def __init__(self, preferences: Preferences | None) -> None:
         self.preferences = preferences
         self.sent: str | None = None
+        self.new: set[str] = set()
 
 
 class Archive(Feature):
@@ -149,9 +153,23 @@ class Archive(Feature):
         # What follows a message has a later id than it, whatever becomes of the clock.
         self._now = max(self._now, self.domain.clock.now())
         entry = Entry(self._now, peer.bare, message.wire.decode(), peer.resource, waiting)
-        id: str = self._kept.append(user.jid, entry)
+        id = self._kept_before(user, peer, message) or self._kept.append(user.jid, entry)
         if retracted_by(message) is not None:
             self._bury(user, peer, message)
+        return id
+
+    def _kept_before(self, user: User, peer: JID, message: Stanza) -> str | None:
+        """The id of a message that its client sends again, since the server has died before it could say that it is
+        stored. It may have been handed over since, and then it does not wait again.
+
+        What came on a stream was kept in its order: behind the first message that has not been, none has.
+        """
+        stream, new = user.repeats, self._state(user).new
+        if not stream or stream in new or not message.id:
+            return None
+        id = kept_before(self._kept, user.jid, peer, message)
+        if id is None:
+            new.add(stream)
         return id
 
     def _bury(self, user: User, peer: JID, retraction: Stanza) -> None:
