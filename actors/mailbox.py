@@ -34,13 +34,15 @@ class Receipt(Message, frozen=True):
 
     Whoever is done with its part says so with `handled`, once. Who hands on more than one part says `split` first, for
     each but one. `session`: whose client it is. `origin` and `number`: which of its streams, and the how manieth stanza
-    on it. `saved`: the greatest number that will never come a second time, whatever becomes of the server.
+    on it. `saved`: the greatest number that will never come a second time, whatever becomes of the server. `again`: it
+    may have come before, in an earlier life of the server.
     """
 
     session: Inbox
     origin: str
     number: int
     saved: int = 0
+    again: bool = False
 
     def handled(self) -> None:
         """This part has been stored, delivered, answered or dropped."""

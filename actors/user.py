@@ -101,6 +101,11 @@ class User(Bindings):
                 receipt = self._take_receipt()
             self.domain.router.route(stanza, receipt)
 
+    @property
+    def repeats(self) -> str:
+        """The id of the stream, where what is being handled may have come on it before the server died (XEP-0198)."""
+        return self._receipt.origin if self._receipt is not None and self._receipt.again else ""
+
     def shuns(self, jid: JID) -> bool:
         """Whether the server is not to act for the user towards this JID, unless the user says so."""
         return any(handler(self, jid) for handler in self.domain.hooks.shuns)

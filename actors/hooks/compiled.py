@@ -42,6 +42,7 @@ class Hooks:
     inbound: tuple[Callable[[User, Stanza], Stanza | None], ...]
     delivered: tuple[Callable[[User, Stanza, Collection[Resource]], bool], ...]
     accepted: tuple[Callable[[User, Stanza, bool], Stanza], ...]
+    copied: tuple[Callable[[User, Stanza], Stanza], ...]
     undeliverable: tuple[Callable[[User, Stanza], bool], ...]
     receptive: tuple[Callable[[User, Resource], None], ...]
     unavailable: tuple[Callable[[User, Stanza], None], ...]

@@ -57,6 +57,13 @@ def accepted(handler: Callable[[Any, User, Stanza, bool], Stanza]) -> Callable[[
     return marked(handler, "accepted")
 
 
+def copied(handler: Callable[[Any, User, Stanza], Stanza]) -> Callable[[Any, User, Stanza], Stanza]:
+    """What the user is sending to somebody else is about to be shown to others of the user's clients. Return it, or
+    another in its place. It has passed all that is `outbound`; whom it is for does not get what is made of it here.
+    """
+    return marked(handler, "copied")
+
+
 def undeliverable(handler: Callable[[Any, User, Stanza], bool]) -> Callable[[Any, User, Stanza], bool]:
     """A message that no resource can take now (RFC 6121 §8.5.2.2). Return True to have taken charge of it."""
     return marked(handler, "undeliverable")
@@ -200,6 +207,7 @@ MOMENTS = (
     "inbound",
     "delivered",
     "accepted",
+    "copied",
     "undeliverable",
     "receptive",
     "unavailable",

@@ -44,7 +44,7 @@ class Carbons(Feature):
     advertises = (NAMESPACE, RULES)
     advertises_for_accounts = (NAMESPACE, RULES)
     # What these refuse or change is not, or not so, on its way.
-    after = ("blocking", "offline", "stanza_ids")
+    after = ("archive", "blocking", "offline", "stanza_ids")
 
     # -- who wants them
 
@@ -92,6 +92,9 @@ class Carbons(Feature):
         alone = len(user.resources) == 1 and not others
         if alone or not self._is_eligible(user, direction, message) or not others:
             return False
+        if direction == "sent":
+            for handler in self.domain.hooks.copied:
+                message = handler(user, message)
         inside = f'<{direction} xmlns="{NAMESPACE}">'.encode() + forwarded(message) + f"</{direction}>".encode()
         copy = Stanza("message", type=message.type, from_=user.jid, body=inside)
         for resource in others:

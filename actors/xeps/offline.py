@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from lxml import etree
 
-from actors.hooks import XEP, Feature, awakes, outbound, receptive, unbound, undeliverable
+from actors.hooks import XEP, Feature, awakes, bound, outbound, receptive, unbound, undeliverable
 from actors.host import Domain
 from actors.resource import Resource
 from actors.storage import Archive, Entry, StorageError, together
@@ -163,6 +163,18 @@ class Offline(Feature):
             log.error("%r: offline messages: %s", user, error)
         else:
             user.state[self.name] = NOTHING
+
+    @bound
+    def leave_to_archive(self, user: User, resource: Resource) -> None:
+        """XEP-0386 §3.2: a client that binds so finds in the archive what waits there. All else it is given as ever."""
+        if user.state.get(self.name) == NOTHING or "archive" not in self.domain.hooks:
+            return
+        try:
+            archived = self._archive.page(user.jid, waiting=True, limit=sys.maxsize)
+            self._archive.wait(user.jid, [id for id, _ in archived], False)
+        except StorageError as error:
+            log.error("%r: offline messages are delivered that are in the archive, too: %s", user, error)
+        user.state.pop(self.name, None)
 
     @unbound
     def count_again(self, user: User, resource: Resource) -> None:

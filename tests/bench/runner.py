@@ -49,6 +49,8 @@ def measure(
     for number in range(1, rounds + 1):
         for name, run in runs.items():
             for server in servers:
+                if run.kept and not server.remembers:
+                    continue
                 step = f"round {number}: {name}, {server.name}"
                 yield step
                 try:
@@ -60,6 +62,7 @@ def measure(
 def once(server: Server, run: Run, seconds: float) -> list[Row]:
     """Starts the server, loads it from a process of its own, and stops it. Raises CannotRun, Stuck."""
     server.configure(archive=run.archive)
+    server.remember(run.kept)
     address = (HOST, server.tls_port if run.tls else server.port)
     process = ProcessPoolExecutor(1, get_context("spawn"), initializer=signal.signal, initargs=QUIETLY)
     with server, process:

@@ -11,6 +11,7 @@ from tests.bench.runner import load, once
 from tests.bench.scenarios import RUNS, Run, Scenario
 from tests.bench.scenarios.chat import Chat
 from tests.bench.scenarios.growth import Growth
+from tests.bench.scenarios.history import History
 from tests.bench.scenarios.idle import Idle
 from tests.bench.scenarios.login import Login
 from tests.bench.scenarios.presence import Presence
@@ -31,7 +32,7 @@ SMALL: dict[type, Scenario] = {
     Growth: Growth(Chat(pairs=2, window=2), levels=(0, GROUP)),
 }
 PARTS = {Idle: ["2 clients", f"{GROUP} clients"], Growth: ["0 idle", f"{GROUP} idle"]}
-KINDS = {(type(run.scenario), run.tls) for run in RUNS.values()}
+KINDS = {(type(run.scenario), run.tls) for run in RUNS.values() if not run.kept}
 BY_NAME = sorted(
     ((kind, "tls" if tls else "plain") for kind, tls in KINDS), key=lambda each: (each[0].__name__, each[1])
 )
@@ -66,6 +67,23 @@ def peer(request, tmp_path_factory):
 def test_other_servers_bear_the_same_load(peer, kind, wire):
     ((_, values),) = measured(peer, kind, wire)
     assert next(iter(values.values())) > 0
+
+
+def test_pages_of_archives_that_were_there_before_are_looked_at(tmp_path):
+    server = prepare("parley", tmp_path, USERS)
+    archives = {3: 1_000, 8: 1_060}
+    rows = once(server, Run(History(archives), archive=True, kept=archives), 0.3)
+    assert [row.part for row in rows] == [
+        f"{count} messages, {which}"
+        for count in ("1,000", "1,060")
+        for which in ("the newest", "the first of one contact")
+    ]
+    for _, values in rows:
+        assert 0 < values["p50 ms"] <= values["p99 ms"]
+        assert values["first ms"] > 0
+    server.remember(archives)  # a second round does not fill them again
+    with closing(sqlite3.connect(server.folder / "data" / "parley.sqlite")) as database:
+        assert database.execute("SELECT count(*) FROM entry GROUP BY owner").fetchall() == [(1_000,), (1_060,)]
 
 
 @pytest.mark.parametrize("archive", [True, False])

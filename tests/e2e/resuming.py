@@ -1,8 +1,9 @@
 """Clients with stream management that talk while their connections are cut and the server is killed, again and again.
 
-Every message has to arrive once, and in order, on every device. As a program, for as long as you like:
+Every message has to arrive once, and in order, on every device, and to be so in every archive. As a program, for as
+long as you like, each life of the server lasting until its clients have come back so often over a rough network:
 
-    python -m tests.e2e.resuming LIVES [SEED]
+    python -m tests.e2e.resuming LIVES [SEED [RESUMPTIONS]]
 """
 
 from __future__ import annotations
@@ -21,12 +22,18 @@ from lxml import etree
 
 from tests.e2e.process import Process
 from tests.e2e.raw import HEADER, PATIENCE, Raw, plain
+from tests.e2e.rough import RoughNetwork
 
 SM = "xmlns='urn:xmpp:sm:3'"
 ROOT = b"<stream:stream xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams'>"
 WINDOW = 40
 
+MAM = "urn:xmpp:mam:2"
+
 USERS = ("alice", "bob")
+
+# All clients come from one address, and far more often than any client would.
+LIMITS = ("limits.connections_per_address=1000", "limits.half_open_per_address=1000")
 
 
 class Gone(Exception):
@@ -60,15 +67,15 @@ class Phone:
         """Whether the server has still to acknowledge something."""
         return bool(self._unacknowledged)
 
-    async def live(self, server: Process, writing: asyncio.Event) -> None:
+    async def live(self, server: Service, port: int, writing: asyncio.Event) -> None:
         """Connects, talks, and connects again when the connection breaks, until the server has gone for good."""
         while True:
             tasks: list[asyncio.Task[None]] = []
             try:
-                await self._connect(server.ports["c2s_tls"])
+                await self._connect(port)
                 tasks = [asyncio.create_task(self._listen()), asyncio.create_task(self._write(writing))]
                 await asyncio.gather(*tasks)
-            except (Gone, OSError, ssl.SSLError, AssertionError):
+            except (Gone, EOFError, OSError, ssl.SSLError, AssertionError):
                 if server.gone:
                     return
                 await asyncio.sleep(0.01)
@@ -170,14 +177,26 @@ class Service(Process):
     gone = False
 
 
-async def life(server: Service, phones: list[Phone], chance: random.Random, *, last: bool) -> None:
+async def life(server: Service, phones: list[Phone], chance: random.Random, resumptions: int, *, last: bool) -> None:
     """The phones talk, some connections break, and the server is killed; in the last life all gets through."""
+    async with RoughNetwork(server.ports["c2s_tls"], chance) as network:
+        port = network.port if resumptions else server.ports["c2s_tls"]
+        await talk(server, port, phones, chance, resumptions, last=last)
+
+
+async def talk(
+    server: Service, port: int, phones: list[Phone], chance: random.Random, resumptions: int, *, last: bool
+) -> None:
     writing = asyncio.Event()
-    lives = [asyncio.create_task(phone.live(server, writing)) for phone in phones]
+    lives = [asyncio.create_task(phone.live(server, port, writing)) for phone in phones]
     while not all(phone.available for phone in phones):
         check(lives)
         await asyncio.sleep(0.01)
     writing.set()
+    enough = sum(phone.resumed for phone in phones) + resumptions
+    while resumptions and sum(phone.resumed for phone in phones) < enough:
+        check(lives)
+        await asyncio.sleep(0.01)
     for _ in range(chance.randrange(4)):
         await asyncio.sleep(chance.random() * 0.3)
         chance.choice(phones).cut()
@@ -189,6 +208,8 @@ async def life(server: Service, phones: list[Phone], chance: random.Random, *, l
             check(lives)
             assert asyncio.get_running_loop().time() < until, faults(phones) or "something was never acknowledged"
             await asyncio.sleep(0.05)
+        for user in USERS:
+            compare(user, await archived(server.ports["c2s_tls"], user), phones)
     check(lives)
     server.gone = True
     server.kill()
@@ -219,8 +240,38 @@ def faults(phones: list[Phone]) -> list[str]:
     return found
 
 
-def run(folder: Path, lives: int, seed: int, *sets: str) -> list[Phone]:
-    """So many lives of a server, the last of which ends well. Raises AssertionError otherwise."""
+async def archived(port: int, user: str) -> list[str]:
+    """The ids of all messages in the user's archive, in its order, as a client pages through it."""
+    reader = await Raw.login(port, user, "reader")
+    found: list[str] = []
+    after = ""
+    while True:
+        page = f"<set xmlns='http://jabber.org/protocol/rsm'><max>50</max><after>{after}</after></set>"
+        query = f"<iq type='set' id='page'><query xmlns='{MAM}'>{page if after else ''}</query></iq>"
+        answer = await reader.asks(query, "</fin></iq>")
+        found += re.findall(r"<forwarded .*?<message [^>]*?\bid=\"(\w+)\"", answer)
+        if "complete=" in answer:
+            reader.closes()
+            return found
+        after = re.search("<last>(.*?)</last>", answer)[1]  # type: ignore[index]
+
+
+def compare(user: str, found: list[str], phones: list[Phone]) -> None:
+    """Raises AssertionError unless the archive of the user has all that was written, each once and in order."""
+    for writer in phones:
+        if writer._writes_to:
+            expected = [f"{writer.user}{number}" for number in range(1, writer.said + 1)]
+            kept = [id for id in found if id.startswith(writer.user)]
+            doubled = sorted({id for id in kept if kept.count(id) > 1})
+            missing = sorted({*expected} - {*kept})
+            assert kept == expected, f"archive of {user}: {len(kept)} of {len(expected)}, {doubled=} {missing=}"
+
+
+def run(folder: Path, lives: int, seed: int, *sets: str, resumptions: int = 0) -> list[Phone]:
+    """So many lives of a server, the last of which ends well. Raises AssertionError otherwise.
+
+    `resumptions`: in each life the clients come back so often, over a rough network; with 0 the network is good.
+    """
     chance = random.Random(seed)
     phones = [
         Phone("alice", "phone", chance, writes_to="bob"),
@@ -229,8 +280,8 @@ def run(folder: Path, lives: int, seed: int, *sets: str) -> list[Phone]:
     ]
     for number in range(1, lives + 1):
         users = USERS if number == 1 else ()
-        with Service(folder, *users, sets=sets) as server:
-            asyncio.run(life(server, phones, chance, last=number == lives))
+        with Service(folder, *users, sets=(*LIMITS, *sets)) as server:
+            asyncio.run(life(server, phones, chance, resumptions, last=number == lives))
             assert "Traceback" not in server.log, server.log
     assert not faults(phones), (seed, faults(phones))
     return phones
@@ -239,9 +290,10 @@ def run(folder: Path, lives: int, seed: int, *sets: str) -> list[Phone]:
 def main() -> None:
     lives = int(sys.argv[1])
     seed = int(sys.argv[2]) if len(sys.argv) > 2 else random.randrange(1_000_000)
+    resumptions = int(sys.argv[3]) if len(sys.argv) > 3 else 0
     sys.stderr.write(f"seed {seed}\n")
     with tempfile.TemporaryDirectory() as folder, suppress(KeyboardInterrupt):
-        phones = run(Path(folder), lives, seed)
+        phones = run(Path(folder), lives, seed, resumptions=resumptions)
         for phone in phones:
             said = f"{phone.said} said, {len(phone.heard)} heard, {phone.resumed} times resumed"
             sys.stderr.write(f"{phone.user}/{phone.resource}: {said}\n")

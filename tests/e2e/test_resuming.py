@@ -102,6 +102,13 @@ def test_every_message_arrives_once_and_in_order_on_every_device(tmp_path: Path,
 
 
 @pytest.mark.parametrize("seed", [SEED])
+def test_every_message_arrives_once_and_in_order_over_a_network_that_fails(tmp_path: Path, seed: int) -> None:
+    phones = resuming.run(tmp_path, 2, seed, resumptions=20)
+    assert sum(phone.resumed for phone in phones) >= 40
+    assert all(phone.heard for phone in phones)
+
+
+@pytest.mark.parametrize("seed", [SEED])
 def test_every_message_arrives_once_with_postgresql_too(tmp_path: Path, seed: int) -> None:
     with PostgresServer() as postgres:
         resuming.run(tmp_path, 3, seed, f'storage.url="{postgres.empty("parley")}"')

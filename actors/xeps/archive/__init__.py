@@ -1,7 +1,8 @@
 """XEP-0313: Message Archive Management. What a user has written and been written is kept, and can be asked for.
 
 `worth.py` says what is kept, `preferences.py` of whom, `retention.py` for how long; `query.py` what of it somebody
-wants to see (`search.py` by its words), and `retraction.py` what nobody shall see any more.
+wants to see (`search.py` by its words), and `retraction.py` what nobody shall see any more. `latest.py` looks for one
+among the latest.
 """
 
 from __future__ import annotations
@@ -11,12 +12,13 @@ from typing import Annotated, Any
 
 import msgspec
 
-from actors.hooks import XEP, Aside, Feature, accepted, asks, outbound, serving
+from actors.hooks import XEP, Aside, Feature, accepted, asks, bound, copied, outbound, serving
 from actors.host import Domain
 from actors.resource import Resource
 from actors.storage import Archive as Store
 from actors.storage import Entry, Record, StorageError
 from actors.user import User
+from actors.xeps.archive.latest import kept_before
 from actors.xeps.archive.preferences import PREFS, Preferences
 from actors.xeps.archive.query import FORM, NAMESPACE, Found, Query
 from actors.xeps.archive.retention import Retention, Sweep
@@ -50,13 +52,27 @@ class ArchiveOptions(msgspec.Struct, frozen=True, kw_only=True):
     addresses: Annotated[int, msgspec.Meta(ge=0, le=100_000)] = 1000
 
 
+class State:
+    """What is remembered in a User. `preferences`: the user's own; None: as the domain has it. `sent`: the id of what
+    the user has sent last to somebody else, None if that is not kept. `new`: the streams on which nothing comes any
+    more that may have been kept before the server died.
+    """
+
+    __slots__ = ("new", "preferences", "sent")
+
+    def __init__(self, preferences: Preferences | None) -> None:
+        self.preferences = preferences
+        self.sent: str | None = None
+        self.new: set[str] = set()
+
+
 class Archive(Feature):
     """Keeps the messages of each user, and shows them to the user's clients.
 
     A message is stored before it goes anywhere, by its sender's User and by its recipient's: whoever has been given it
     can be sure that it is there. What the recipient's clients get bears the id under which it is kept.
 
-    The state in a User is the user's preferences, once they are known; None: as the domain has it.
+    The state in a User is a `State`.
     """
 
     implements = (
@@ -106,12 +122,19 @@ class Archive(Feature):
     def keep_own(self, user: User, stanza: Stanza) -> Stanza:
         """What the user says to others. What they say to themselves is kept once, as it comes in (§6.1.1)."""
         if stanza.kind == "message" and stanza.to is not None and stanza.to.bare != user.jid:
-            self._keep(user, stanza, stanza.to)
+            id = self._keep(user, stanza, stanza.to)
+            self._state(user).sent = id
         return stanza
+
+    @copied
+    def name_own(self, user: User, message: Stanza) -> Stanza:
+        """§3.5: the user's other clients are told by what id they find it in the archive. Whom it is for is not."""
+        id = self._state(user).sent
+        return message if id is None else message.with_content(stanza_id(user.jid, id))
 
     @accepted
     def keep(self, user: User, message: Stanza, waiting: bool) -> Stanza:
-        """What the user is told: from now on it bears its id (§3.4)."""
+        """What the user is told: from now on it bears its id (§3.5)."""
         known = assigned(message, user.jid)
         if known is not None:  # a Session that had ended has handed it back
             if waiting:
@@ -130,9 +153,23 @@ class Archive(Feature):
         # What follows a message has a later id than it, whatever becomes of the clock.
         self._now = max(self._now, self.domain.clock.now())
         entry = Entry(self._now, peer.bare, message.wire.decode(), peer.resource, waiting)
-        id: str = self._kept.append(user.jid, entry)
+        id = self._kept_before(user, peer, message) or self._kept.append(user.jid, entry)
         if retracted_by(message) is not None:
             self._bury(user, peer, message)
+        return id
+
+    def _kept_before(self, user: User, peer: JID, message: Stanza) -> str | None:
+        """The id of a message that its client sends again, since the server has died before it could say that it is
+        stored. It may have been handed over since, and then it does not wait again.
+
+        What came on a stream was kept in its order: behind the first message that has not been, none has.
+        """
+        stream, new = user.repeats, self._state(user).new
+        if not stream or stream in new or not message.id:
+            return None
+        id = kept_before(self._kept, user.jid, peer, message)
+        if id is None:
+            new.add(stream)
         return id
 
     def _bury(self, user: User, peer: JID, retraction: Stanza) -> None:
@@ -159,14 +196,18 @@ class Archive(Feature):
         assert iq.payload is not None
         preferences = Preferences.read(iq.payload, self.options.addresses)
         self._preferences.put(user.jid, preferences)
-        user.state[self.name] = preferences
+        self._state(user).preferences = preferences
         return iq.result(preferences.xml())
 
     def _preferred(self, user: User) -> Preferences:
-        if self.name not in user.state:
-            user.state[self.name] = self._preferences.get(user.jid)
-        own: Preferences | None = user.state[self.name]
+        own = self._state(user).preferences
         return self._default if own is None else own
+
+    def _state(self, user: User) -> State:
+        if self.name not in user.state:
+            user.state[self.name] = State(self._preferences.get(user.jid))
+        state: State = user.state[self.name]
+        return state
 
     # -- queries
 
@@ -229,9 +270,21 @@ class Archive(Feature):
     @asks("get", METADATA, of=User, own=True)
     def metadata(self, user: User, iq: Stanza) -> Stanza:
         """§5: where the archive begins and ends."""
+        return iq.result(self._extent(user))
+
+    @bound
+    def tell_extent(self, user: User, resource: Resource) -> Element | None:
+        """XEP-0386 §3.2: what the archive has at the moment from which on the client is told all by itself."""
+        try:
+            return self._extent(user)
+        except StorageError as error:
+            log.error("%r: a client is not told what there is in the archive: %s", user, error)
+            return None
+
+    def _extent(self, user: User) -> Element:
         extent = self._kept.extent(user.jid)
         told = element(METADATA)
         if extent is not None:
             for tag, id, when in (("start", extent.first, extent.since), ("end", extent.last, extent.until)):
                 told.append(element(f"{{{NAMESPACE}}}{tag}", None, id=id, timestamp=stamp(when)))
-        return iq.result(told)
+        return told

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from actors.storage import Archive
+from actors.xeps.archive.latest import latest
 from net.xmpp.jid import JID
 from net.xmpp.stamps import stamp
 from net.xmpp.stanza import Stanza
@@ -13,10 +12,6 @@ from net.xmpp.xml import element, escape, parse
 NAMESPACE = "urn:xmpp:message-retract:1"
 RETRACT = f"{{{NAMESPACE}}}retract"
 RETRACTED = f"{{{NAMESPACE}}}retracted"
-
-# A message is looked for among so many, the latest ones of the conversation, some at a time.
-LATEST = 500
-AT_A_TIME = 100
 
 
 def retracted_by(message: Stanza) -> str | None:
@@ -34,7 +29,7 @@ def bury(archive: Archive, owner: JID, peer: JID, retraction: Stanza, now: float
     """
     wanted, author = retracted_by(retraction), retraction.from_
     assert wanted is not None and author is not None
-    for id, doc in _latest(archive, owner, peer):
+    for id, doc in latest(archive, owner, peer):
         if escape(wanted) not in doc:
             continue
         message = Stanza.read(parse(doc.encode()))
@@ -43,16 +38,6 @@ def bury(archive: Archive, owner: JID, peer: JID, retraction: Stanza, now: float
         if message.find(RETRACT) is None and message.find(RETRACTED) is None:
             archive.replace(owner, id, _tombstone(message, retraction, now))
         return
-
-
-def _latest(archive: Archive, owner: JID, peer: JID) -> Iterator[tuple[str, str]]:
-    before = None
-    for _ in range(LATEST // AT_A_TIME):
-        found = archive.page(owner, peer=peer.bare, before=before, backwards=True, limit=AT_A_TIME)
-        yield from ((id, entry.doc) for id, entry in reversed(found))
-        if len(found) < AT_A_TIME:
-            return
-        before = found[0][0]
 
 
 def _tombstone(message: Stanza, retraction: Stanza, now: float) -> str:

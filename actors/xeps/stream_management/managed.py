@@ -43,6 +43,10 @@ SAVE_SECONDS = 0.2
 # With so many stanzas handled and not stored as such, that is done without being asked: others have to remember them.
 UNSAVED = 50
 
+# A server that dies has handled no more than so many stanzas of a stream without having stored that it has: `UNSAVED`,
+# and what fits into the mailboxes on the way before nothing more is read.
+REPEATED = 500
+
 # After a storage error the next attempt is made after so many.
 RETRY_SECONDS = 5.0
 
@@ -76,6 +80,7 @@ class Managed:
         "_keeping",
         "_last",
         "_out",
+        "_repeated",
         "_returning",
         "_saving",
         "_session",
@@ -104,7 +109,7 @@ class Managed:
         self._welcome: Welcome | None = None
         self._flowing = True
         self._returning = self._timed_out = self._saving = False
-        self._last = 0
+        self._last = self._repeated = 0
         self._wanted: int | None = None
         self._written = self._asked = 0
         self._awaiting = False
@@ -120,7 +125,7 @@ class Managed:
         number = self._in.receive()
         stored = self._keeping.stored
         saved = stored.received if stored is not None else number - 1
-        return Receipt(self._inbox, self.previd, number, saved)
+        return Receipt(self._inbox, self.previd, number, saved, again=number <= self._repeated)
 
     def requested(self) -> None:
         """<r/>: the client wants to know what has been handled of what it has sent (§4)."""
@@ -374,6 +379,7 @@ class Managed:
         """As it was when the server died, without a connection."""
         self.revived = True
         self._in = Incoming(stream.received)
+        self._repeated = stream.received + REPEATED
         self._out = Outgoing(self._terms.stanzas, self._terms.bytes, acknowledged=stream.acknowledged)
         for letter in self._keeping.recall(stream, stanzas):
             self._out.send(letter, len(letter.stanza.wire))

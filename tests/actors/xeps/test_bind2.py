@@ -6,6 +6,7 @@ from lxml import etree
 from actors.hooks import Feature, bind_inline, bound
 from actors.resource import Resource
 from actors.session import Session
+from actors.storage import Archive, Entry, Extent, StorageError
 from actors.user import User
 from net.xmpp.xml import element
 from tests.sasl2 import BIND2, LAPTOP, PHONE, SASL2, authenticate, bind, identity, opened, plain
@@ -67,12 +68,120 @@ def test_messages_reach_a_resource_that_was_bound_so() -> None:
     assert romeo.hears_one().findtext("{jabber:client}body") == "hi"
 
 
-def test_what_waited_for_the_user_is_delivered_as_ever() -> None:
+# -- the archive, and what waits
+
+MAM = "urn:xmpp:mam:2"
+BODY = "{jabber:client}body"
+ARCHIVED = f"{{urn:xmpp:forward:0}}forwarded/{{jabber:client}}message/{BODY}"
+
+
+class Full(Archive):
+    """A disk that nothing can be read from."""
+
+    def page(self, owner: str, **wanted: object) -> list[tuple[str, Entry]]:  # type: ignore[override]
+        raise StorageError("input/output error")
+
+    def extent(self, owner: str) -> Extent | None:
+        raise StorageError("input/output error")
+
+
+def juliet_says(world: World, text: str, more: str = "") -> None:
+    message = f"<message to='romeo@localhost' type='chat'><body>{text}</body>{more}</message>"
+    world.connect("juliet").says(message).hears()
+
+
+def texts(client: Client) -> list[str | None]:
+    return [node.findtext(BODY) for node in client.hears() if node.find(BODY) is not None]
+
+
+def archived(client: Client) -> list[str | None]:
+    client.says(f"<iq type='set' id='q'><query xmlns='{MAM}'/></iq>")
+    return [node[0].findtext(ARCHIVED) for node in client.hears() if node.tag == "{jabber:client}message"]
+
+
+def metadata(world: World) -> etree._Element | None:
+    success = opened(world).says(plain("romeo", bind())).hears()[0]
+    told: etree._Element | None = success.find(f"{BOUND}/{{{MAM}}}metadata")
+    return told
+
+
+def test_the_client_is_told_where_the_archive_begins_and_ends() -> None:
     world = World("romeo", "juliet")
-    world.connect("juliet").says("<message to='romeo@localhost' type='chat'><body>early</body></message>")
+    assert len(metadata(world)) == 0
+    for text in ("first", "between", "last"):
+        juliet_says(world, text)
+        world.clock.time += 1
+    told = metadata(world)
+    same = world.connect("romeo").asks("get", f"<metadata xmlns='{MAM}'/>")[0]
+    assert [node.tag for node in told] == [f"{{{MAM}}}start", f"{{{MAM}}}end"]
+    assert [dict(node.attrib) for node in told] == [dict(node.attrib) for node in same]
+
+
+def test_without_an_archive_nothing_is_told_of_one() -> None:
+    assert metadata(World("romeo", sets=('xeps.disabled=["archive"]',))) is None
+
+
+def test_what_waited_is_left_to_the_archive() -> None:
+    world = World("romeo", "juliet")
+    juliet_says(world, "early")
+    romeo = binds(world).says("<presence/>")
+    assert texts(romeo) == []
+    assert archived(romeo) == ["early"]
+    romeo.says("</stream:stream>")
+    assert texts(world.connect("romeo").says("<presence/>")) == []
+
+
+def test_who_binds_in_the_old_way_is_given_what_waited() -> None:
+    world = World("romeo", "juliet")
+    juliet_says(world, "early")
+    assert texts(world.connect("romeo").says("<presence/>")) == ["early"]
+
+
+def test_what_comes_between_the_bind_and_the_first_presence_is_delivered() -> None:
+    world = World("romeo", "juliet")
+    juliet_says(world, "early")
     romeo = binds(world)
-    assert romeo.hears() == []
-    assert [node.findtext("{jabber:client}body") for node in romeo.says("<presence/>").hears()][-1] == "early"
+    juliet_says(world, "late")
+    assert texts(romeo.says("<presence/>")) == ["late"]
+
+
+def test_what_waited_is_delivered_where_there_is_no_archive() -> None:
+    world = World("romeo", "juliet", sets=('xeps.disabled=["archive"]',))
+    juliet_says(world, "early")
+    assert texts(binds(world).says("<presence/>")) == ["early"]
+
+
+def test_what_waited_in_an_archive_that_has_been_turned_off_is_delivered() -> None:
+    world = World("romeo", "juliet")
+    juliet_says(world, "early")
+    hooks = world.domain.hooks
+    world.domain.hooks = type(hooks)([each for each in hooks.features if each.name != "archive"])
+    assert texts(binds(world).says("<presence/>")) == ["early"]
+
+
+def test_what_is_not_in_the_archive_is_delivered_as_ever() -> None:
+    world = World("romeo", "juliet")
+    juliet_says(world, "kept")
+    juliet_says(world, "not for long", "<no-permanent-store xmlns='urn:xmpp:hints'/>")
+    prefs = f"<prefs xmlns='{MAM}' default='never'><always/><never/></prefs>"
+    assert world.connect("romeo").asks("set", prefs).get("type") == "result"
+    juliet_says(world, "not wanted")
+    romeo = binds(world)
+    assert texts(romeo.says("<presence/>")) == ["not for long", "not wanted"]
+    assert archived(romeo) == ["kept"]
+
+
+def test_a_client_can_bind_while_the_archive_cannot_be_read() -> None:
+    world = World("romeo", "juliet")
+    juliet_says(world, "early")
+    features = {each.name: each for each in world.domain.hooks.features}
+    offline, archive = features["offline"], features["archive"]
+    whole, offline._archive, archive._kept = offline._archive, Full(), Full()
+    romeo = opened(world)
+    (success, _) = romeo.says(plain("romeo", bind())).hears()
+    assert len(success.find(BOUND)) == 0
+    offline._archive = archive._kept = whole
+    assert texts(romeo.says("<presence/>")) == ["early"]
 
 
 # -- the resource
@@ -198,7 +307,7 @@ def test_the_features_that_can_be_asked_for_are_listed_once_each() -> None:
 
 
 def test_what_is_asked_for_is_done_and_answered() -> None:
-    world = World("romeo")
+    world = World("romeo", sets=('xeps.disabled=["archive"]',))
     of(world, Lamp)
     client = opened(world)
     success = client.says(plain("romeo", bind("<on xmlns='lamp'/>", "<new xmlns='bulb'/>", "<x xmlns='y'/>"))).hears()[
@@ -211,7 +320,7 @@ def test_what_is_asked_for_is_done_and_answered() -> None:
 
 
 def test_what_is_not_asked_for_is_not_done() -> None:
-    world = World("romeo")
+    world = World("romeo", sets=('xeps.disabled=["archive"]',))
     of(world, Lamp)
     success = opened(world).says(plain("romeo", bind())).hears()[0]
     assert [(node.tag, node.text) for node in success.find(BOUND)] == [("{lamp}is", "none")]

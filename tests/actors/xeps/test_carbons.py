@@ -457,6 +457,69 @@ def test_a_message_and_its_copies_are_serialised_once(stage: Stage, monkeypatch:
     assert len(made) == 1
 
 
+# -- ids in the archive (XEP-0313 §3.5)
+
+STANZA_ID = "{urn:xmpp:sid:0}stanza-id"
+MAM = "urn:xmpp:mam:2"
+
+
+def ids(node: etree._Element) -> list[tuple[str | None, str | None]]:
+    return [(child.get("by"), child.get("id")) for child in node.findall(STANZA_ID)]
+
+
+def copied_ids(client: Client) -> list[list[tuple[str | None, str | None]]]:
+    return [ids(inner) for node in messages(client) for inner in node[0].findall(FORWARDED)]
+
+
+def archived(client: Client) -> list[tuple[str | None, str | None]]:
+    """The ids of all that is in the client's archive, and whose they are."""
+    client.hears()
+    client.says(f"<iq type='set' id='q'><query xmlns='{MAM}'/></iq>")
+    return [("romeo@localhost", node[0].get("id")) for node in messages(client)]
+
+
+def test_a_copy_of_what_was_sent_bears_its_id_in_the_archive_of_its_sender() -> None:
+    stage = Stage()
+    for text in "ab":
+        stage.home.says(message("juliet@localhost", f"<body>{text}</body>"))
+    first, second = archived(stage.home)
+    assert copied_ids(stage.garden) == [[first], [second]]
+
+
+def test_the_recipient_gets_the_id_of_the_recipients_archive_alone() -> None:
+    stage = Stage()
+    stage.home.says(message("juliet@localhost"))
+    (told,) = messages(stage.juliet)
+    assert [by for by, _ in ids(told)] == ["juliet@localhost"]
+    stage.juliet.says(f"<iq type='set' id='q'><query xmlns='{MAM}'/></iq>")
+    assert [node[0].get("id") for node in messages(stage.juliet)] == [id for _, id in ids(told)]
+
+
+def test_what_is_not_kept_is_copied_without_an_id() -> None:
+    stage = Stage()
+    stage.home.says(message("juliet@localhost"))
+    assert [len(found) for found in copied_ids(stage.garden)] == [1]
+    stage.home.says(message("juliet@localhost", "<composing xmlns='http://jabber.org/protocol/chatstates'/>"))
+    stage.home.says(message("juliet@localhost", "<body>off</body><no-store xmlns='urn:xmpp:hints'/>"))
+    assert copied_ids(stage.garden) == [[], []]
+
+
+def test_an_id_that_a_client_has_forged_is_in_no_copy() -> None:
+    stage = Stage()
+    forged = "<stanza-id xmlns='urn:xmpp:sid:0' by='romeo@localhost' id='forged'/>"
+    other = "<stanza-id xmlns='urn:xmpp:sid:0' by='room@example.org' id='theirs'/>"
+    stage.home.says(message("juliet@localhost", f"<body>x</body>{forged}{other}"))
+    (true,) = archived(stage.home)
+    assert copied_ids(stage.garden) == [[("room@example.org", "theirs"), true]]
+
+
+def test_what_is_received_has_the_same_id_in_copies_and_as_it_is_told() -> None:
+    stage = Stage()
+    stage.juliet.says(message(HOME))
+    (told,) = messages(stage.home)
+    assert copied_ids(stage.garden) == [ids(told)] == [archived(stage.home)]
+
+
 # -- receipts and markers on their way (XEP-0184, XEP-0333)
 
 

@@ -8,7 +8,8 @@ from pathlib import Path
 from tests.bench.servers.server import HOST, Server
 
 ROOT = Path(__file__).parents[3]
-FILL = Path(__file__).with_name("parley_accounts.py")
+ACCOUNTS = Path(__file__).with_name("parley_accounts.py")
+ARCHIVE = Path(__file__).with_name("parley_archive.py")
 
 CONFIG = """
 data_dir = "{folder}/data"
@@ -35,6 +36,7 @@ login_seconds = 600
 
 class Parley(Server):
     name = "parley"
+    remembers = True
 
     def configure(self, *, archive: bool) -> None:
         self._config = self.folder / "parley.toml"
@@ -44,7 +46,10 @@ class Parley(Server):
 
     def prepare(self) -> None:
         self.environment = {"PYTHONPATH": str(ROOT)}
-        self.run([sys.executable, str(FILL), str(self._config), str(self.users)])
+        self.run([sys.executable, str(ACCOUNTS), str(self._config), str(self.users)])
+
+    def fill(self, user: int, count: int) -> None:
+        self.run([sys.executable, str(ARCHIVE), str(self._config), str(user), str(count)])
 
     def command(self) -> list[str]:
         return [sys.executable, str(ROOT / "bin" / "serve"), "--config", str(self._config)]

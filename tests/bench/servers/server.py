@@ -8,6 +8,7 @@ import socket
 import subprocess
 import time
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import ClassVar, NamedTuple, Self
@@ -41,6 +42,8 @@ class Server(ABC):
     """
 
     name: ClassVar[str]
+    # Whether its archives can be filled in an acceptable time.
+    remembers: ClassVar[bool] = False
 
     def __init__(self, folder: Path, users: int, certificate: Certificate) -> None:
         self.folder = folder
@@ -48,6 +51,7 @@ class Server(ABC):
         self.certificate = certificate
         self.port, self.tls_port = free_ports(2)
         self._log = folder / "log"
+        self._remembered: set[int] = set()
         self.environment: dict[str, str] = {}
         self.configure(archive=False)
         self.prepare()
@@ -64,6 +68,17 @@ class Server(ABC):
     @abstractmethod
     def configure(self, *, archive: bool) -> None:
         """Writes the configuration that it is started with next; `archive`: all messages are kept for both sides."""
+
+    def remember(self, kept: Mapping[int, int]) -> None:
+        """Writes so many messages into the archives of these users, once. Only of one that `remembers`; CannotRun."""
+        for user, count in kept.items():
+            if user not in self._remembered:
+                self.fill(user, count)
+                self._remembered.add(user)
+
+    def fill(self, user: int, count: int) -> None:
+        """Writes so many messages into the archive of a user."""
+        raise NotImplementedError
 
     @abstractmethod
     def command(self) -> list[str]:

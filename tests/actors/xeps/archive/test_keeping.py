@@ -39,7 +39,7 @@ def given(client: Client) -> list[tuple[str | None, list[str | None]]]:
 def test_a_message_is_kept_by_both_sides_and_delivered_with_the_id_of_the_recipients(
     romeo: Client, juliet: Client
 ) -> None:
-    """§3.4, example 1."""
+    """§3.5, example 1."""
     says(romeo, "Call me but love", more="<origin-id xmlns='urn:xmpp:sid:0' id='o1'/>")
     ((text, ids),) = given(juliet)
     assert text == "Call me but love"

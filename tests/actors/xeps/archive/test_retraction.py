@@ -5,7 +5,7 @@ from lxml import etree
 
 from actors.storage import StorageError
 from actors.xeps import archive as feature
-from actors.xeps.archive import Archive, retraction
+from actors.xeps.archive import Archive, latest
 from net.xmpp.stamps import stamp
 from tests.actors.xeps.archive.asking import BODY, Shown, query, says
 from tests.world import Client, World
@@ -133,8 +133,8 @@ def test_what_waits_and_is_taken_back_is_not_delivered_any_more(world: World, ro
 
 
 def test_it_is_found_among_the_latest_messages(romeo: Client, juliet: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(retraction, "LATEST", 6)
-    monkeypatch.setattr(retraction, "AT_A_TIME", 2)
+    monkeypatch.setattr(latest, "LATEST", 6)
+    monkeypatch.setattr(latest, "AT_A_TIME", 2)
     sends(romeo, "old")
     sends(romeo, "new")
     for _ in range(3):

@@ -8,6 +8,10 @@ from typing import Any
 
 import pytest
 
+from actors.storage import Archive
+from actors.xeps import archive
+from net.xmpp.jid import JID
+from net.xmpp.stanza import Stanza
 from tests.actors.xeps.stream_management.managing import (
     R,
     a,
@@ -282,3 +286,75 @@ def test_others_need_not_remember_long_what_a_client_has_sent_that_never_asks(li
     for number in range(200):
         romeo.says(chat("juliet@localhost", f"m{number}"))
     assert len(books(juliet)._keeping.marks()[previd(romeo)]) < 60
+
+
+# -- in archives
+
+
+def kept(client: Client) -> list[str]:
+    """The ids of the messages in the client's archive, "" where one has none."""
+    client.hears()
+    client.says("<iq type='set' id='q'><query xmlns='urn:xmpp:mam:2'/></iq>")
+    shown = [node[0] for node in client.hears() if name(node) == "message"]
+    return [result[0].find("{jabber:client}message").get("id", "") for result in shown]
+
+
+def unsaid(lives: Lives, text: str) -> tuple[World, Client]:
+    """Romeo has written this, and the server has died before it could say that it is stored. He has come back."""
+    romeo = managed(lives.world, "romeo", "orchard")
+    id = previd(romeo)
+    acknowledges(romeo.says(R))
+    romeo.says(text)
+    world = lives.dies()
+    return world, resumes(world, "romeo", id, 1)
+
+
+def test_what_a_client_sends_again_is_in_each_archive_once(lives: Lives) -> None:
+    first, second, new = (chat("juliet@localhost", f"m{n}") for n in range(3))
+    world, romeo = unsaid(lives, first + second)
+    romeo.says(first + second + new)
+    assert kept(romeo) == ["m0", "m1", "m2"]
+    assert kept(world.connect("juliet")) == ["m0", "m1", "m2"]
+
+
+def test_what_waited_and_is_sent_again_is_handed_over_once(lives: Lives) -> None:
+    message = chat("juliet@localhost", "m0")
+    world, romeo = unsaid(lives, message)
+    assert stanzas(world.connect("juliet", "balcony").says("<presence/>").says("<presence type='unavailable'/>")) == [
+        "m0"
+    ]
+    romeo.says(message)
+    assert stanzas(world.connect("juliet", "garden").says("<presence/>")) == []
+
+
+def test_what_waits_and_is_sent_again_waits_once(lives: Lives) -> None:
+    message = chat("juliet@localhost", "m0")
+    world, romeo = unsaid(lives, message)
+    romeo.says(message)
+    assert stanzas(world.connect("juliet", "balcony").says("<presence/>")) == ["m0"]
+
+
+def test_who_says_the_same_again_has_said_it_twice(lives: Lives) -> None:
+    """Other ids, or none at all: what looks like the same is not what has been there before."""
+    again = "<message to='juliet@localhost' type='chat'><body>m0</body></message>"
+    world, romeo = unsaid(lives, chat("juliet@localhost", "m0") + again)
+    romeo.says(chat("juliet@localhost", "other") + again.replace("m0", "m1"))
+    assert kept(romeo) == ["m0", "", "other", ""]
+    assert kept(world.connect("juliet")) == ["m0", "", "other", ""]
+
+
+def test_behind_the_first_message_that_is_new_nothing_is_looked_for(
+    lives: Lives, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked: list[str | None] = []
+    looking = archive.kept_before
+
+    def counted(store: Archive, owner: JID, peer: JID, message: Stanza) -> str | None:
+        looked.append(message.id)
+        return looking(store, owner, peer, message)
+
+    _, romeo = unsaid(lives, chat("romeo@localhost", "m0"))
+    monkeypatch.setattr(archive, "kept_before", counted)
+    romeo.says("".join(chat("romeo@localhost", f"m{n}") for n in range(4)))
+    assert looked == ["m0", "m1"]
+    assert kept(romeo) == ["m0", "m1", "m2", "m3"]
