@@ -12,7 +12,7 @@ from typing import Annotated, Any
 
 import msgspec
 
-from actors.hooks import XEP, Aside, Feature, accepted, asks, bound, copied, outbound, serving
+from actors.hooks import XEP, Aside, Feature, accepted, asks, awakes, bound, copied, outbound, serving
 from actors.host import Domain
 from actors.resource import Resource
 from actors.storage import Archive as Store
@@ -106,6 +106,12 @@ class Archive(Feature):
         self._default = Preferences(domain.options.archive)
         # Several pages fit into an outbox: nobody is cut off for having asked for two.
         self._room = domain.config.limits.outbox // 8
+
+    @awakes(lambda feature: (feature._preferences,))
+    def remember(self, user: User, preferences: Preferences | None) -> None:
+        """What the user wants kept, for those who have said so."""
+        if preferences is not None:
+            user.state[self.name] = State(preferences)
 
     @serving
     def expire(self) -> None:
@@ -205,7 +211,7 @@ class Archive(Feature):
 
     def _state(self, user: User) -> State:
         if self.name not in user.state:
-            user.state[self.name] = State(self._preferences.get(user.jid))
+            user.state[self.name] = State(None)
         state: State = user.state[self.name]
         return state
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 import secrets
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from hmac import compare_digest
 from typing import Annotated, Any
 
@@ -18,6 +18,7 @@ from actors.hooks import (
     Feature,
     accepted,
     asks,
+    awakes,
     delivered,
     due,
     hibernates,
@@ -59,9 +60,6 @@ MOST_ERRORS = 10
 
 NO_ANSWER = Verdict("no answer")
 
-# Most users have no devices.
-NONE: tuple[Device, ...] = ()
-
 
 class PushOptions(msgspec.Struct, frozen=True, kw_only=True):
     """`devices`: for how many nodes of app servers one user may have push enabled."""
@@ -72,7 +70,7 @@ class PushOptions(msgspec.Struct, frozen=True, kw_only=True):
 class Push(Feature):
     """Calls the devices of a user whose clients are not there when somebody says something to the user.
 
-    The state in a User are the devices that can be reached, once they are known.
+    The state in a User are the devices that can be reached, if there are any.
     """
 
     implements = (XEP(357, "0.4.1", "Push Notifications"),)
@@ -118,24 +116,24 @@ class Push(Feature):
         user.state[self.name] = tuple(left)
         return iq.result()
 
-    def _devices(self, user: User) -> tuple[Device, ...]:
-        """Those that can be reached. Raises StorageError."""
-        if self.name not in user.state:
-            stored = self._registrations.of(user.jid)
-            user.state[self.name] = tuple(Device(each) for each in stored if each.enabled)
-        devices: tuple[Device, ...] = user.state[self.name]
-        return devices
+    @awakes(lambda feature: (feature._registrations.map,))
+    def remember(self, user: User, stored: Mapping[str, Registration]) -> None:
+        """Most users have no devices, and then nothing is remembered of them."""
+        devices = tuple(Device(each) for each in stored.values() if each.enabled)
+        if devices:
+            user.state[self.name] = devices
 
-    def _may_have(self, user: User) -> bool:
-        """Whether the user has devices, for all that is known."""
-        return user.state.get(self.name) != NONE
+    def _devices(self, user: User) -> tuple[Device, ...]:
+        """Those that can be reached."""
+        devices: tuple[Device, ...] = user.state.get(self.name, ())
+        return devices
 
     # -- when to push
 
     @accepted
     def kept(self, user: User, message: Stanza, waiting: bool) -> Stanza:
         """Nobody can be given it now; or could, and has not got it."""
-        if waiting and self._may_have(user):
+        if waiting and self._devices(user):
             self._call(user, (message,))
         return message
 
@@ -144,7 +142,7 @@ class Push(Feature):
         """Some have it. All devices want it, those that hibernate and those that will find it in the archive; but what
         is for one client alone (XEP-0280 §6.1) is for one device.
         """
-        if takers and self._may_have(user):
+        if takers and self._devices(user):
             self._call(user, (message,), None if eligible(message, "received") else takers)
         return False
 
@@ -152,7 +150,7 @@ class Push(Feature):
     def left(self, user: User, resource: Resource) -> None:
         """It was there until now, but may not have got everything: its Session knows."""
         self._seen(user, resource)
-        if self._may_have(user):
+        if self._devices(user):
             resource.session.tell(Recount())
 
     @unacknowledged
@@ -167,7 +165,7 @@ class Push(Feature):
             self._seen(user, resource)
 
     def _seen(self, user: User, resource: Resource) -> None:
-        for device in user.state.get(self.name, NONE):
+        for device in self._devices(user):
             if device.registration.is_by(resource):
                 device.seen()
 
@@ -176,12 +174,7 @@ class Push(Feature):
         new = [one for message in messages if (one := said(message, user.jid)) is not None]
         if not new:
             return
-        try:
-            devices = self._devices(user)
-        except StorageError as error:
-            log.error("%r: the devices to push to could not be read: %s", user, error)
-            return
-        for device in devices:
+        for device in self._devices(user):
             if (only is None or device.belongs(only)) and not device.is_in_use(user):
                 for one in new:
                     device.count(one)
@@ -210,7 +203,7 @@ class Push(Feature):
     @due
     def rested(self, user: User, id: str) -> None:
         """What has come meanwhile is told now."""
-        for device in user.state.get(self.name, NONE):
+        for device in self._devices(user):
             if device.id == id:
                 device.resting = False
                 if not device.answered:
@@ -223,12 +216,12 @@ class Push(Feature):
     @inbound
     def hear(self, user: User, stanza: Stanza) -> Stanza | None:
         """How it went; or that they want no more."""
-        if stanza.kind == "presence" or not self._may_have(user) or stanza.to != user.jid:
+        if stanza.kind == "presence" or not self._devices(user) or stanza.to != user.jid:
             return stanza
         if stanza.kind == "message":
             return self._withdrawn(user, stanza)
         if not stanza.is_request:
-            for device in user.state.get(self.name, NONE):
+            for device in self._devices(user):
                 if _answers(stanza, device):
                     device.answered = True
                     self._note(user, device, verdict(stanza))

@@ -55,18 +55,18 @@ class Registration(msgspec.Struct, frozen=True):
 
 
 class Registrations:
-    """What is stored."""
+    """What is stored, in `map`."""
 
     def __init__(self, storage: Storage) -> None:
-        self._map: Map[Registration] = storage.store("push", Map, of=Registration)
+        self.map: Map[Registration] = storage.store("push", Map, of=Registration)
 
     def of(self, owner: str) -> list[Registration]:
         """All of one user's, also those that are not enabled any more."""
-        return [*self._map.items(owner).values()]
+        return [*self.map.items(owner).values()]
 
     def put(self, owner: str, registration: Registration) -> None:
         """Stores it in place of the one that was there for the same node."""
-        self._map.put(owner, registration.key, registration)
+        self.map.put(owner, registration.key, registration)
 
     def enable(self, owner: str, registration: Registration, most: int) -> None:
         """Stores one that is enabled now. Of those that are not any more, the oldest make room.
@@ -78,12 +78,12 @@ class Registrations:
         if len(others) - len(former) >= most:
             raise StanzaError("resource-constraint", f"push is enabled for {most} nodes already; disable one of them")
         surplus = [other.key for other in former[: max(0, len(others) + 1 - most)]]
-        self._map.change(owner, {**dict.fromkeys(surplus), registration.key: registration})
+        self.map.change(owner, {**dict.fromkeys(surplus), registration.key: registration})
 
     def remove(self, owner: str, jid: str, node: str | None) -> int:
         """Removes those at this app server, or the one at this node of it; how many there were."""
         gone = [each.key for each in self.of(owner) if each.is_of(jid, node)]
-        self._map.change(owner, dict.fromkeys(gone))
+        self.map.change(owner, dict.fromkeys(gone))
         return len(gone)
 
 

@@ -3,8 +3,6 @@
 import pytest
 
 from actors.mailbox import Inbound, Receipt
-from actors.storage import StorageError
-from actors.xeps.push.devices import Registrations
 from net.transport import Disconnected
 from net.xmpp.jid import JID
 from net.xmpp.stanza import Stanza
@@ -322,23 +320,3 @@ def test_a_push_holds_back_no_acknowledgement_and_has_no_part_in_it(monkeypatch:
     assert "a" in names(sender.says(chat() + R))
     assert len(app_server.pushes(None)) == 2
     assert receipts == [None, None]
-
-
-def test_a_user_without_devices_reads_them_once() -> None:
-    world = World("juliet", "romeo")
-    romeo = world.available("romeo")
-    romeo.says(chat())
-    state = world.router._users[world.domain.accounts.jid("juliet")].actor.state  # type: ignore[attr-defined]
-    assert state["push"] == ()
-
-
-def test_messages_arrive_though_the_devices_cannot_be_read(monkeypatch: pytest.MonkeyPatch) -> None:
-    def fails(*_: object) -> None:
-        raise StorageError("the disk is gone")
-
-    world = World("juliet", "romeo")
-    monkeypatch.setattr(Registrations, "of", fails)
-    juliet = world.available("juliet")
-    heard = world.available("romeo").says(chat()).hears()
-    assert heard == []
-    assert names(juliet) == ["message"]
