@@ -144,6 +144,8 @@ class Inbox:
             if self.closed:
                 for late in rest:
                     actor.refuse(late)
+        if actor.unfinished:
+            actor.finish()
 
     def close(self) -> list[Any]:
         """Takes nothing more; returns what is left."""
@@ -156,9 +158,15 @@ class Inbox:
 
 
 class Actor(pykka.Actor):
-    """An actor that borrows its greenlet. `handlers` is made from the marked methods of the class."""
+    """An actor that borrows its greenlet. `handlers` is made from the marked methods of the class.
+
+    Messages of the classes that it `gathers` may leave something `unfinished`, to be finished for many of them at once:
+    before one of another class is handled, and at the end of each turn.
+    """
 
     handlers: ClassVar[dict[type, Callable[..., Any]]] = {}
+    gathers: ClassVar[frozenset[type]] = frozenset()
+    unfinished: Sequence[Any] = ()
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -216,6 +224,8 @@ class Actor(pykka.Actor):
         if not self.started:
             self.on_start()
             self.started = True
+        if self.unfinished and message.__class__ not in self.gathers:
+            self.finish()
         handler = self.handlers.get(message.__class__)
         if handler is not None:
             return handler(self, message)
@@ -262,6 +272,9 @@ class Actor(pykka.Actor):
         Ends the actor and calls `on_failure`. A kind of actor that is to be started again says so in `succeed`.
         """
         log.error("%r crashed on %r", self, message, exc_info=crash)
+        if self.unfinished:
+            with _contained("%r failed to finish", self):
+                self.finish()
         inbox = self.actor_inbox
         left = rest + inbox.close()
         if message.__class__ is Envelope:
@@ -271,6 +284,9 @@ class Actor(pykka.Actor):
         with _contained("nothing could take the place of %r", self):
             self.succeed(message, left)
         self._let_go(inbox)
+
+    def finish(self) -> None:
+        """Does what has been left `unfinished`."""
 
     def on_failure(
         self,

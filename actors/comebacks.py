@@ -6,7 +6,8 @@ import logging
 from hmac import compare_digest
 from typing import TYPE_CHECKING, Any, cast
 
-from actors.actor import Actor, Inbox, told
+from actors.actor import Inbox, told
+from actors.gathering import Gathering
 from actors.mailbox import (
     Close,
     Hibernates,
@@ -28,22 +29,19 @@ if TYPE_CHECKING:
     from actors.host import Domain
     from actors.roster import Roster
     from actors.user import User
-    from net.xmpp.jid import JID
 
 log = logging.getLogger(__name__)
 
 
-class Comebacks(Actor):
+class Comebacks(Gathering):
     """The fields are those of `actors.user.User`."""
 
     domain: Domain
-    jid: JID
     resources: dict[str, Resource]
     state: dict[str, Any]
     exists: bool
     disabled: bool
     roster: Roster
-    _receipt: Receipt | None
 
     @property
     def _as_user(self) -> User:
@@ -136,7 +134,7 @@ class Comebacks(Actor):
         for resource in self.resources.values():
             if receipt.origin and resource.previd == receipt.origin and not self._save(resource):
                 return
-        receipt.handled()
+        self.do(receipt.handled)
 
     def _save(self, resource: Resource) -> bool:
         """Whether all that is to be kept of the resource is stored."""

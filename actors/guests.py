@@ -22,6 +22,7 @@ OF_AN_OWNER = frozenset(
         "indexed",
         "items",
         "page",
+        "prepare",
         "put",
         "replace",
         "trim",

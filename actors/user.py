@@ -10,6 +10,7 @@ from actors.actor import Inbox, told
 from actors.bindings import Bindings
 from actors.contacts import QUERY, Contacts
 from actors.delivery import Fate, recipients
+from actors.gathering import Stanzas
 from actors.mailbox import (
     Bind,
     BindRefused,
@@ -24,6 +25,7 @@ from actors.mailbox import (
     Message,
     Outbound,
     Reattach,
+    Receipt,
     Released,
     Remove,
     Resume,
@@ -62,6 +64,7 @@ class User(Bindings):
         self.state: dict[str, Any] = {}
         self._settling = None
         self._receipt = None
+        self._message = None
         self._suspect: Message | None = None
         self._sleepy = False
 
@@ -99,7 +102,7 @@ class User(Bindings):
             receipt = None
             if self._receipt is not None and (stanza.kind != "presence" or stanza.type in TYPES):
                 receipt = self._take_receipt()
-            self.domain.router.route(stanza, receipt)
+            self.do(self.domain.router.route, stanza, receipt)
 
     @property
     def repeats(self) -> str:
@@ -112,23 +115,29 @@ class User(Bindings):
 
     def deliver(self, resource: Resource, stanza: Stanza, *, shared: bool = False) -> None:
         """Gives a stanza to one of the user's own clients. `shared`: others get it too."""
-        receipt = self._receipt.split() if self._receipt is not None and resource.previd else None
-        resource.session.tell(Deliver(stanza, shared, receipt))
+        receipt = None
+        if self._receipt is not None and resource.previd:
+            receipt = self._receipt
+            self.do(receipt.split)
+        self.do(resource.session.tell, Deliver(stanza, shared, receipt))
 
     # -- stanzas
 
     @told(Outbound)
     def on_outbound(self, message: Outbound) -> None:
         """A stanza from one of the user's clients, on its way to anybody."""
-        resource = self.resources.get(message.stanza.from_.resource) if message.stanza.from_ is not None else None
-        if resource is None or resource.session is not message.session:
+        resource = self._sender(message)
+        if resource is None:
             if message.receipt is not None:
                 message.receipt.handled()
             return  # replaced, and about to close
-        self._receipt = message.receipt
+        self._take_up(message)
         self._send(resource, message)
-        if self._receipt is not None:
-            self._done(self._receipt)
+        self._lay_down()
+
+    def _sender(self, message: Outbound) -> Resource | None:
+        assert message.stanza.from_ is not None
+        return self._resource(message.session, message.stanza.from_.resource)
 
     def _send(self, resource: Resource, message: Outbound) -> None:
         stanza: Stanza | None = message.stanza
@@ -143,10 +152,13 @@ class User(Bindings):
             else:
                 self.route(stanza)
         except (StanzaError, StorageError) as error:
-            # Straight back: on the way in it would seem to come from the one whom it was meant for.
-            refusal = self.domain.router.refusal(message.stanza, error)
-            if refusal is not None:
-                self.deliver(resource, refusal)
+            self._send_back(resource, message.stanza, error)
+
+    def _send_back(self, resource: Resource, stanza: Stanza, error: StanzaError | StorageError) -> None:
+        """Straight back: on the way in it would seem to come from the one whom it was meant for."""
+        refusal = self.domain.router.refusal(stanza, error)
+        if refusal is not None:
+            self.deliver(resource, refusal)
 
     @told(Inbound)
     def on_inbound(self, message: Inbound) -> None:
@@ -162,13 +174,15 @@ class User(Bindings):
     @told(Waited)
     def on_waited(self, message: Inbound) -> None:
         """A stanza from anybody to the user (RFC 6121 §8.5)."""
-        self._receipt = message.receipt
+        self._take_up(message)
         try:
             self._take(message.stanza)
         except (StanzaError, StorageError) as error:
-            self.domain.router.bounce(message.stanza, error, self._take_receipt())
-        if self._receipt is not None:
-            self._done(self._receipt)
+            self._bounce(message.stanza, error)
+        self._lay_down()
+
+    def _bounce(self, stanza: Stanza, error: StanzaError | StorageError) -> None:
+        self.do(self.domain.router.bounce, stanza, error, self._take_receipt())
 
     def _take(self, incoming: Stanza) -> None:
         """Raises StanzaError."""
@@ -252,7 +266,7 @@ class User(Bindings):
             if message.receipt is not None:
                 message.receipt.handled()
             return  # what the account itself tells one client is of no use to another
-        self._receipt = message.receipt
+        self._take_up(message)
         try:
             if stanza.kind == "message":
                 # While one of those is there who got it too, it has not been lost.
@@ -261,9 +275,19 @@ class User(Bindings):
             elif stanza.is_request:
                 raise StanzaError("service-unavailable")
         except (StanzaError, StorageError) as error:
-            self.domain.router.bounce(stanza, error, self._take_receipt())
-        if self._receipt is not None:
-            self._done(self._receipt)
+            self._bounce(stanza, error)
+        self._lay_down()
+
+    def _refuse(self, message: Stanzas, receipt: Receipt | None, error: StorageError) -> None:
+        """It could not be kept, and nothing has come of it yet."""
+        self._receipt = receipt
+        if isinstance(message, Outbound):
+            resource = self._sender(message)
+            if resource is not None:
+                self._send_back(resource, message.stanza, error)
+        else:
+            self._bounce(message.stanza, error)
+        self._lay_down()
 
     @told(Due)
     def on_due(self, message: Due) -> None:

@@ -12,7 +12,7 @@ from actors.storage.engine import Engine
 from actors.storage.errors import StorageClosed, StorageError, public, reason
 from actors.storage.memory import MemoryStorage
 from actors.storage.schema import State as SchemaState
-from actors.storage.shapes import Archive, Blobs, Document, Entry, Extent, Map, Page, Record, Storage
+from actors.storage.shapes import Archive, Blobs, Document, Entry, Extent, Map, Page, Prepared, Record, Storage
 from actors.storage.sql import SqlStorage
 from actors.storage.thread import aside
 from actors.storage.together import together
@@ -25,6 +25,7 @@ __all__ = [
     "Extent",
     "Map",
     "Page",
+    "Prepared",
     "Record",
     "SchemaState",
     "Storage",

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, TypeVar, Unpack
 
 from actors.storage.codec import Codec
 from actors.storage.errors import StorageClosed, StorageError
-from actors.storage.shapes import Archive, Blobs, Document, Entry, Extent, Map, Page, Record, Storage
+from actors.storage.shapes import Archive, Blobs, Document, Entry, Extent, Map, Page, Prepared, Record, Storage
 from actors.storage.stamp import Stamps, span
 
 D = TypeVar("D")
@@ -155,14 +155,20 @@ class MemoryArchive(Archive):
         self._stamps = stamps
 
     def append(self, owner: str, entry: Entry, *, wait: bool = True) -> str:
-        rows = self._shelf.rows
+        prepared = self.prepare(owner, entry)
+        self.put(owner, [prepared])
+        return prepared.id
+
+    def prepare(self, owner: str, entry: Entry) -> Prepared:
         doc = self._codec.encode(owner, entry.doc)
         id = self._stamps.next(entry.when)
-        there = rows.setdefault(owner, [])
-        number, total = (there[-1].number, there[-1].total) if there else (0, 0)
-        size = len(doc.encode())
-        insort(there, _Row(id, entry.when, entry.peer, doc, entry.part, entry.waiting, number + 1, total + size))
-        return id
+        return Prepared(id, _Row(id, entry.when, entry.peer, doc, entry.part, entry.waiting, 0, 0))
+
+    def put(self, owner: str, prepared: Sequence[Prepared]) -> None:
+        there = self._shelf.rows.setdefault(owner, [])
+        for _, row in prepared:
+            number, total = (there[-1].number, there[-1].total) if there else (0, 0)
+            insort(there, row._replace(number=number + 1, total=total + len(row.doc.encode())))
 
     def append_within(self, owner: str, entry: Entry, at_most: int) -> str | None:
         return self.append(owner, entry) if len(self._shelf.rows.get(owner, ())) < at_most else None

@@ -11,7 +11,7 @@ The shapes are plain classes and not abstract ones, which type checkers refuse a
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Generic, Required, TypedDict, TypeVar, Unpack, overload
+from typing import Any, Generic, NamedTuple, Required, TypedDict, TypeVar, Unpack, overload
 
 import msgspec
 
@@ -127,6 +127,13 @@ class Map(Generic[D]):
         raise NotImplementedError
 
 
+class Prepared(NamedTuple):
+    """An entry on its way into an archive: its id, and what the backend has made of it."""
+
+    id: str
+    row: Any
+
+
 class Archive:
     """Entries in the order of their time, under ids that sort the same way.
 
@@ -139,6 +146,14 @@ class Archive:
 
         With `wait=False` the call returns at once and a failure is only logged.
         """
+        raise NotImplementedError
+
+    def prepare(self, owner: str, entry: Entry) -> Prepared:
+        """What is to be `put` there, soon and once; its id is known from now on. Raises what `append` does."""
+        raise NotImplementedError
+
+    def put(self, owner: str, prepared: Sequence[Prepared]) -> None:
+        """Add the owner's entries that have been prepared: all of them or, on an error, none."""
         raise NotImplementedError
 
     def append_within(self, owner: str, entry: Entry, at_most: int) -> str | None:

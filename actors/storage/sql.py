@@ -14,7 +14,7 @@ from actors.storage.check import flaws
 from actors.storage.codec import Codec
 from actors.storage.engine import Engine
 from actors.storage.errors import StorageError
-from actors.storage.shapes import Archive, Blobs, Document, Entry, Extent, Map, Page, Record, Storage
+from actors.storage.shapes import Archive, Blobs, Document, Entry, Extent, Map, Page, Prepared, Record, Storage
 from actors.storage.stamp import Stamps, span
 from actors.storage.tables import entry, item, record
 from actors.storage.thread import aside
@@ -228,6 +228,16 @@ class SqlArchive(Archive):
             self._ends.pop(owner, None)
             raise
         return key
+
+    def prepare(self, owner: str, entry: Entry) -> Prepared:
+        return Prepared(*self._row(owner, entry))
+
+    def put(self, owner: str, prepared: Sequence[Prepared]) -> None:
+        try:
+            self._shelf.run(owner, Step(statements.APPEND, [each.row for each in prepared]))
+        except StorageError:
+            self._ends.pop(owner, None)
+            raise
 
     def append_within(self, owner: str, entry: Entry, at_most: int) -> str | None:
         key, row = self._row(owner, entry)

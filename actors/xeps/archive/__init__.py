@@ -159,8 +159,13 @@ class Archive(Feature):
         # What follows a message has a later id than it, whatever becomes of the clock.
         self._now = max(self._now, self.domain.clock.now())
         entry = Entry(self._now, peer.bare, message.wire.decode(), peer.resource, waiting)
+        retracts = retracted_by(message) is not None
+        if not (waiting or retracts or user.repeats):
+            return user.keep(self._kept, entry)
+        # Somebody is to find it there at once, and with it all that came before.
+        user.finish()
         id = self._kept_before(user, peer, message) or self._kept.append(user.jid, entry)
-        if retracted_by(message) is not None:
+        if retracts:
             self._bury(user, peer, message)
         return id
 

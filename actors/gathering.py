@@ -1,0 +1,123 @@
+"""What a User keeps of the messages of one turn goes to the database in one way, and nobody hears of them before.
+
+The way there and back costs much more than what is stored, and each message would have to wait for it. So whatever
+comes of a message that is being kept is held, with all that comes of those behind it, until the end of the turn: it is
+said when they are stored. A message that could not be stored has never been there, and its sender is told so.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from actors.actor import Actor
+from actors.mailbox import Inbound, Message, Outbound, Receipt, Returned, Waited
+from actors.storage import Archive, Entry, Prepared, StorageError
+
+if TYPE_CHECKING:
+    from net.xmpp.jid import JID
+
+log = logging.getLogger(__name__)
+
+Stanzas = Outbound | Inbound | Returned
+
+
+class Held(NamedTuple):
+    """Of one message: what is to be stored, and what is to be done when it is. `receipt`: nobody else has it yet."""
+
+    message: Stanzas
+    receipt: Receipt | None
+    entries: list[tuple[Archive, Prepared]]
+    effects: list[tuple[Callable[..., Any], tuple[Any, ...]]]
+
+
+class Gathering(Actor):
+    """The fields are those of `actors.user.User`. `unfinished`: what is held, in the order in which it came."""
+
+    gathers = frozenset((Outbound, Inbound, Waited, Returned))
+
+    jid: JID
+    unfinished: list[Held]
+    _receipt: Receipt | None
+    _message: Stanzas | None
+
+    def _take_up(self, message: Stanzas) -> None:
+        """This is going to be handled. Only messages are gathered."""
+        self._receipt = message.receipt
+        if message.stanza.kind == "message":
+            self._message = message
+            if self.unfinished:
+                self._hold(message)
+        elif self.unfinished:
+            self.finish()
+
+    def _lay_down(self) -> None:
+        """It has been handled, and what is left of it may come later."""
+        self._message = None
+        if self._receipt is not None:
+            self._done(self._receipt)
+
+    def _hold(self, message: Stanzas) -> Held:
+        held = Held(message, self._receipt, [], [])
+        if self.unfinished:
+            self.unfinished.append(held)
+        else:
+            self.unfinished = [held]
+        return held
+
+    def keep(self, archive: Archive, entry: Entry) -> str:
+        """Stores an entry of the user's, in handling a message: its new id. Raises StorageError, or does so later."""
+        message = self._message
+        if message is None:
+            return archive.append(self.jid, entry)
+        prepared = archive.prepare(self.jid, entry)
+        last = self.unfinished[-1] if self.unfinished else None
+        held = last if last is not None and last.message is message else self._hold(message)
+        held.entries.append((archive, prepared))
+        return prepared.id
+
+    def do(self, effect: Callable[..., Any], *arguments: Any) -> None:
+        """Calls this now or, while what has led to it is not stored yet, as soon as it is."""
+        if self.unfinished:
+            self.unfinished[-1].effects.append((effect, arguments))
+        else:
+            effect(*arguments)
+
+    def finish(self) -> None:
+        """Stores what has been gathered, waits for that, and lets out what came of it."""
+        gathered, self.unfinished = self.unfinished, []
+        under_way = self._message, self._receipt
+        for held, error in zip(gathered, self._store(gathered), strict=True):
+            if error is not None:
+                self._refuse(held.message, held.receipt, error)
+                continue
+            for effect, arguments in held.effects:
+                try:
+                    effect(*arguments)
+                except Exception:
+                    log.exception("%r: of what came of %r, %r failed", self, held.message, effect)
+        self._message, self._receipt = under_way
+
+    def _store(self, gathered: Sequence[Held]) -> list[StorageError | None]:
+        """All of it at once or, if that fails, each by itself: what became of each."""
+        try:
+            self._put([entry for held in gathered for entry in held.entries])
+        except StorageError as error:
+            if len(gathered) == 1:
+                return [error]
+            return [outcome for held in gathered for outcome in self._store([held])]
+        return [None] * len(gathered)
+
+    def _put(self, entries: Sequence[tuple[Archive, Prepared]]) -> None:
+        archives = {archive for archive, _ in entries}
+        for archive in archives:
+            archive.put(self.jid, [prepared for where, prepared in entries if where is archive])
+
+    # -- of a User
+
+    def _done(self, receipt: Receipt) -> None:
+        raise NotImplementedError
+
+    def _refuse(self, message: Stanzas, receipt: Receipt | None, error: StorageError) -> None:
+        raise NotImplementedError
