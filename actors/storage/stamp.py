@@ -41,7 +41,7 @@ class Stamps:
         """A new id for an entry of time `when` (UTC seconds). ValueError outside the years 1970 to 9999."""
         if not 0 <= when < LATEST:
             raise ValueError(f"no time for an archive: {when}")
-        tick = _tick(when)
+        tick = round(when * 1_000_000)
         if tick > self._newest:
             self._newest, self._sequence = tick, 0
         else:

@@ -85,10 +85,16 @@ class Carbons(Feature):
 
     def _copy(self, user: User, direction: Direction, message: Stanza, takers: Collection[Resource]) -> bool:
         """Whether there was anybody to copy it to. Its sender has it already."""
-        wanting = [resource for resource in user.resources.values() if self.name in resource.state]
-        if not wanting:
+        for resource in user.resources.values():
+            if self.name in resource.state:
+                break
+        else:
             return False
-        others = [resource for resource in wanting if resource not in takers and not _is_from(message, user, resource)]
+        others = [
+            resource
+            for resource in user.resources.values()
+            if self.name in resource.state and resource not in takers and not _is_from(message, user, resource)
+        ]
         alone = len(user.resources) == 1 and not others
         if alone or not self._is_eligible(user, direction, message) or not others:
             return False

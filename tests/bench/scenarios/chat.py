@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from tests.bench import users
-from tests.bench.load import Client, Load, Stuck, counting
+from tests.bench.load import Client, Load, counting
 from tests.bench.login import log_in
 from tests.bench.measure import Row, Usage, percentile
 
@@ -47,9 +47,9 @@ def talk(load: Load, usage: Usage, clients: list[Client], window: int, seconds: 
     waits = sorted(wait for each in talks for wait in each.waits)
     for each in talks:
         each.going = False
+    # A server that writes to its disk between reading and writing may be silent for longer than `settle` waits.
+    load.run(lambda: not any(each.under_way for each in talks))
     load.settle()
-    if lost := sum(each.under_way for each in talks):
-        raise Stuck(f"{lost} messages have not arrived")
     return {
         **took.each("message", sum(count for _, count in waits)),
         "p50 ms": 1e3 * percentile(waits, 0.5),
