@@ -145,7 +145,12 @@ class Inbox:
                 for late in rest:
                     actor.refuse(late)
         if actor.unfinished:
-            actor.finish()
+            try:
+                actor.finish()
+            except KeyboardInterrupt:
+                raise
+            except BaseException as crash:
+                actor.fail(None, [], crash)
 
     def close(self) -> list[Any]:
         """Takes nothing more; returns what is left."""
@@ -267,7 +272,7 @@ class Actor(pykka.Actor):
             return inbox
 
     def fail(self, message: Any, rest: list[Any], crash: BaseException) -> None:
-        """Handling `message` raised `crash`; `rest` came with it and has not been handled.
+        """Handling `message` (None: finishing) raised `crash`; `rest` came with it and has not been handled.
 
         Ends the actor and calls `on_failure`. A kind of actor that is to be started again says so in `succeed`.
         """

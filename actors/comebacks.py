@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from hmac import compare_digest
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from actors.actor import Inbox, told
 from actors.gathering import Gathering
@@ -28,7 +28,6 @@ from actors.storage import StorageError
 if TYPE_CHECKING:
     from actors.host import Domain
     from actors.roster import Roster
-    from actors.user import User
 
 log = logging.getLogger(__name__)
 
@@ -42,10 +41,6 @@ class Comebacks(Gathering):
     exists: bool
     disabled: bool
     roster: Roster
-
-    @property
-    def _as_user(self) -> User:
-        return cast("User", self)
 
     def _gain(self, resource: Resource) -> Resource:
         self.resources[resource.name] = resource
@@ -134,7 +129,7 @@ class Comebacks(Gathering):
         for resource in self.resources.values():
             if receipt.origin and resource.previd == receipt.origin and not self._save(resource):
                 return
-        self.do(receipt.handled)
+        self.once_kept(receipt.handled)
 
     def _save(self, resource: Resource) -> bool:
         """Whether all that is to be kept of the resource is stored."""

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from actors.actor import Actor
-from actors.mailbox import Inbound, Message, Outbound, Receipt, Returned, Waited
+from actors.mailbox import Inbound, Outbound, Receipt, Returned, Waited
 from actors.storage import Archive, Entry, Prepared, StorageError
 
 if TYPE_CHECKING:
+    from actors.user import User
     from net.xmpp.jid import JID
 
 log = logging.getLogger(__name__)
@@ -42,6 +43,10 @@ class Gathering(Actor):
     _receipt: Receipt | None
     _message: Stanzas | None
 
+    @property
+    def _as_user(self) -> User:
+        return cast("User", self)
+
     def _take_up(self, message: Stanzas) -> None:
         """This is going to be handled. Only messages are gathered."""
         self._receipt = message.receipt
@@ -56,7 +61,7 @@ class Gathering(Actor):
         """It has been handled, and what is left of it may come later."""
         self._message = None
         if self._receipt is not None:
-            self._done(self._receipt)
+            self._as_user._done(self._receipt)
 
     def _hold(self, message: Stanzas) -> Held:
         held = Held(message, self._receipt, [], [])
@@ -77,7 +82,7 @@ class Gathering(Actor):
         held.entries.append((archive, prepared))
         return prepared.id
 
-    def do(self, effect: Callable[..., Any], *arguments: Any) -> None:
+    def once_kept(self, effect: Callable[..., Any], *arguments: Any) -> None:
         """Calls this now or, while what has led to it is not stored yet, as soon as it is."""
         if self.unfinished:
             self.unfinished[-1].effects.append((effect, arguments))
@@ -90,7 +95,7 @@ class Gathering(Actor):
         under_way = self._message, self._receipt
         for held, error in zip(gathered, self._store(gathered), strict=True):
             if error is not None:
-                self._refuse(held.message, held.receipt, error)
+                self._as_user._refuse(held.message, held.receipt, error)
                 continue
             for effect, arguments in held.effects:
                 try:
@@ -98,6 +103,11 @@ class Gathering(Actor):
                 except Exception:
                     log.exception("%r: of what came of %r, %r failed", self, held.message, effect)
         self._message, self._receipt = under_way
+
+    def fail(self, message: Any, rest: list[Any], crash: BaseException) -> None:
+        """Of the message that did it nothing has come: it may be tried once more. What came before it is finished."""
+        self.unfinished = [held for held in self.unfinished if held.message is not message]
+        super().fail(message, rest, crash)
 
     def _store(self, gathered: Sequence[Held]) -> list[StorageError | None]:
         """All of it at once or, if that fails, each by itself: what became of each."""
@@ -113,11 +123,3 @@ class Gathering(Actor):
         archives = {archive for archive, _ in entries}
         for archive in archives:
             archive.put(self.jid, [prepared for where, prepared in entries if where is archive])
-
-    # -- of a User
-
-    def _done(self, receipt: Receipt) -> None:
-        raise NotImplementedError
-
-    def _refuse(self, message: Stanzas, receipt: Receipt | None, error: StorageError) -> None:
-        raise NotImplementedError

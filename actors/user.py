@@ -102,7 +102,7 @@ class User(Bindings):
             receipt = None
             if self._receipt is not None and (stanza.kind != "presence" or stanza.type in TYPES):
                 receipt = self._take_receipt()
-            self.do(self.domain.router.route, stanza, receipt)
+            self.once_kept(self.domain.router.route, stanza, receipt)
 
     @property
     def repeats(self) -> str:
@@ -118,8 +118,8 @@ class User(Bindings):
         receipt = None
         if self._receipt is not None and resource.previd:
             receipt = self._receipt
-            self.do(receipt.split)
-        self.do(resource.session.tell, Deliver(stanza, shared, receipt))
+            self.once_kept(receipt.split)
+        self.once_kept(resource.session.tell, Deliver(stanza, shared, receipt))
 
     # -- stanzas
 
@@ -182,7 +182,7 @@ class User(Bindings):
         self._lay_down()
 
     def _bounce(self, stanza: Stanza, error: StanzaError | StorageError) -> None:
-        self.do(self.domain.router.bounce, stanza, error, self._take_receipt())
+        self.once_kept(self.domain.router.bounce, stanza, error, self._take_receipt())
 
     def _take(self, incoming: Stanza) -> None:
         """Raises StanzaError."""

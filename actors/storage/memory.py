@@ -154,11 +154,6 @@ class MemoryArchive(Archive):
         self._codec = codec
         self._stamps = stamps
 
-    def append(self, owner: str, entry: Entry, *, wait: bool = True) -> str:
-        prepared = self.prepare(owner, entry)
-        self.put(owner, [prepared])
-        return prepared.id
-
     def prepare(self, owner: str, entry: Entry) -> Prepared:
         doc = self._codec.encode(owner, entry.doc)
         id = self._stamps.next(entry.when)

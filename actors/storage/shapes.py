@@ -141,15 +141,14 @@ class Archive:
     (XEP-0313 section 4.3, XEP-0059) misses an entry that was put in before it.
     """
 
-    def append(self, owner: str, entry: Entry, *, wait: bool = True) -> str:
-        """Add an entry and return its new id. ValueError if its time is not within the years 1970 to 9999.
-
-        With `wait=False` the call returns at once and a failure is only logged.
-        """
-        raise NotImplementedError
+    def append(self, owner: str, entry: Entry) -> str:
+        """Add an entry and return its new id. ValueError if its time is not within the years 1970 to 9999."""
+        prepared = self.prepare(owner, entry)
+        self.put(owner, [prepared])
+        return prepared.id
 
     def prepare(self, owner: str, entry: Entry) -> Prepared:
-        """What is to be `put` there, soon and once; its id is known from now on. Raises what `append` does."""
+        """What is to be `put` there, soon and once; its id is known from now on. Raises ValueError as `append` does."""
         raise NotImplementedError
 
     def put(self, owner: str, prepared: Sequence[Prepared]) -> None:

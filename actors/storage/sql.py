@@ -56,14 +56,8 @@ class _Shelf:
     def row(self, **columns: Any) -> dict[str, Any]:
         return {"store": self.number, **columns}
 
-    def job(self, owner: str | None, *steps: Step) -> Job:
-        return Job(steps, self._name, owner)
-
     def run(self, owner: str | None, *steps: Step) -> Any:
-        return lane(self._writers, owner).run(self.job(owner, *steps))
-
-    def submit(self, owner: str, *steps: Step) -> None:
-        lane(self._writers, owner).submit(self.job(owner, *steps))
+        return lane(self._writers, owner).run(Job(steps, self._name, owner))
 
     def owners(self, statement: Select[Any], suffix: str) -> Iterator[str]:
         after = ""
@@ -219,15 +213,6 @@ class SqlArchive(Archive):
     def glanced(self, _owner: str, docs: dict[str, str]) -> bool:
         """Whether `Storage.glance` has read of an entry that is waiting."""
         return bool(docs)
-
-    def append(self, owner: str, entry: Entry, *, wait: bool = True) -> str:
-        key, row = self._row(owner, entry)
-        try:
-            (self._shelf.run if wait else self._shelf.submit)(owner, Step(statements.APPEND, [row]))
-        except StorageError:
-            self._ends.pop(owner, None)
-            raise
-        return key
 
     def prepare(self, owner: str, entry: Entry) -> Prepared:
         return Prepared(*self._row(owner, entry))

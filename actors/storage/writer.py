@@ -7,7 +7,6 @@ After every step in the database the thread has to win back the interpreter lock
 That is why inserts of the same kind that meet in a batch become one statement of many rows.
 """
 
-import logging
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from itertools import groupby
@@ -25,8 +24,6 @@ QUEUED_AT_MOST = 1000
 
 WRITES = "writes"
 """In the `info` of a connection: whether the transaction that begins next does more than read."""
-
-log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
@@ -48,7 +45,7 @@ class Job:
         self.steps = steps
         self.store = store
         self.owner = owner
-        self.done: AsyncResult | None = None
+        self.done = AsyncResult()
 
     @property
     def changes(self) -> bool:
@@ -90,12 +87,6 @@ class Writer:
 
         StorageError if it failed, or StorageClosed. A caller that is killed while it waits does not stop the job.
         """
-        job.done = AsyncResult()
-        self.submit(job)
-        return job.done.get()
-
-    def submit(self, job: Job) -> None:
-        """Queue the job, waiting only for room to do so. Its failure is logged if nobody waits for its result."""
         while len(self._queue) >= QUEUED_AT_MOST and not self._closed:
             self._room.clear()
             self._room.wait()
@@ -104,6 +95,7 @@ class Writer:
         self._queue.append(job)
         if self._draining is None:
             self._draining = gevent.spawn(self._drain)
+        return job.done.get()
 
     def alone(self, work: Callable[[Connection], T]) -> T:
         """What `work` returns, done in the thread between two transactions. StorageError for whatever it raises."""
@@ -132,8 +124,7 @@ class Writer:
             return []
         dropped, self._queue = self._queue, []
         for job in dropped:
-            if job.done is not None:
-                job.done.set_exception(StorageClosed())
+            job.done.set_exception(StorageClosed())
         return self._under_way + dropped
 
     def _end(self) -> None:
@@ -148,13 +139,10 @@ class Writer:
             self._under_way = jobs
             self._room.set()
             for job, outcome in zip(jobs, self._thread.run(self._settle, jobs), strict=True):
-                if not isinstance(outcome, StorageError):
-                    if job.done is not None:
-                        job.done.set(outcome)
-                elif job.done is not None:
+                if isinstance(outcome, StorageError):
                     job.done.set_exception(outcome)
                 else:
-                    log.error("not stored: %s", outcome)
+                    job.done.set(outcome)
         self._under_way = []
         self._draining = None
 

@@ -147,7 +147,7 @@ def test_what_has_no_owner_or_another_one_lasts() -> None:
     for owner in ("romeo@localhost", guest):
         storage.store("r", Record).put(owner, 1)
         storage.store("m", Map).change(owner, {"key": 2})
-        storage.store("a", Archive).append(owner, Entry(1.0, "peer", 3), wait=False)
+        storage.store("a", Archive).append(owner, Entry(1.0, "peer", 3))
     storage.store("b", Blobs).put("key", b"4")
     assert list(lasting.store("r", Record).owners()) == list(storage.store("r", Record).owners()) == ["romeo@localhost"]
     assert storage.store("m", Map).items(guest) == {"key": 2}

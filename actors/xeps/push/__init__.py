@@ -194,7 +194,9 @@ class Push(Feature):
         inbox, over = user.actor_inbox, Due(self.name, device.id)
         self.domain.clock.after(REST_SECONDS, lambda: inbox.tell(over))
         # Past `user.route`: the message's receipt goes with the message.
-        user.do(self.domain.router.route, Stanza("iq", type="set", from_=user.jid, to=app_server, id=device.id, body=body))
+        user.once_kept(
+            self.domain.router.route, Stanza("iq", type="set", from_=user.jid, to=app_server, id=device.id, body=body)
+        )
 
     def _summary(self, user: User, device: Device) -> Element | None:
         asking = sum(item.asks and not user.shuns(contact) for contact, item in user.roster)

@@ -393,10 +393,28 @@ def test_an_archive_with_a_limit_takes_that_many(storage: Storage) -> None:
     assert offline.append_within(BOB, entry(1), 0) is None
 
 
-def test_who_does_not_wait_still_reads_what_was_appended(storage: Storage) -> None:
+def test_what_has_been_prepared_is_there_when_it_has_been_put_there(storage: Storage) -> None:
     archive = storage.store("archive", Archive)
-    ids = [archive.append(ALICE, entry(1, doc=number), wait=False) for number in range(5)]
-    assert [id for id, _ in archive.page(ALICE, limit=9)] == ids
+    prepared = [archive.prepare(ALICE, entry(1, doc=number)) for number in range(5)]
+    assert archive.page(ALICE, limit=9) == []
+    archive.put(ALICE, prepared)
+    assert [(id, each.doc) for id, each in archive.page(ALICE, limit=9)] == [
+        (each.id, number) for number, each in enumerate(prepared)
+    ]
+    extent = archive.extent(ALICE)
+    assert extent is not None
+    assert extent.entries == 5
+
+
+def test_what_is_appended_while_others_are_on_their_way_counts_on(storage: Storage) -> None:
+    archive = storage.store("archive", Archive)
+    archive.append(ALICE, entry(1))
+    prepared = archive.prepare(ALICE, entry(2))
+    archive.put(ALICE, [prepared, archive.prepare(ALICE, entry(3))])
+    archive.append(ALICE, entry(4))
+    extent = archive.extent(ALICE)
+    assert extent is not None
+    assert extent.entries == 4
 
 
 def test_entries_are_found_by_all_of_the_words_that_they_are_indexed_with(storage: Storage) -> None:
@@ -481,7 +499,7 @@ def test_nothing_is_taken_or_given_after_closing(storage: Storage) -> None:
         lambda: vcards.get(ALICE),
         lambda: list(vcards.owners()),
         lambda: roster.put(ALICE, "a", 1),
-        lambda: archive.append(ALICE, entry(1), wait=False),
+        lambda: archive.append(ALICE, entry(1)),
         lambda: archive.trim(ALICE, before=1, limit=1),
         lambda: list(archive.owners()),
         lambda: files.put("a", b""),

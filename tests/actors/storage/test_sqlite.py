@@ -154,8 +154,7 @@ def test_a_broken_document_is_a_storage_error_that_does_not_quote_it(
 
 def test_a_damaged_file_is_a_storage_error(sqlite: Storage, path: Path) -> None:
     archive = sqlite.store("archive", Archive)
-    for number in range(200):
-        archive.append(ALICE, Entry(number, "", "x" * 1000), wait=False)
+    archive.put(ALICE, [archive.prepare(ALICE, Entry(number, "", "x" * 1000)) for number in range(200)])
     assert len(archive.page(ALICE, limit=9_999)) == 200
     sqlite.close()
     size = path.stat().st_size

@@ -15,7 +15,7 @@ WITHOUT_ARCHIVE = 'xeps.disabled=["archive"]'
 class Full(Archive):
     """A disk without any room: nothing can be stored, read or deleted."""
 
-    def append(self, owner: str, entry: Entry, *, wait: bool = True) -> str:
+    def append(self, owner: str, entry: Entry) -> str:
         raise StorageError("no space left on device")
 
     def page(self, owner: str, **wanted: object) -> list[tuple[str, Entry]]:  # type: ignore[override]

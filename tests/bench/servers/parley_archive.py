@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import sys
+from itertools import groupby, islice
+from operator import attrgetter
 from pathlib import Path
 
 from actors.server import Server, configure
 from actors.storage import Archive, Entry
 from tests.bench.history import remembered
 
+AT_ONCE = 1000
+
 
 def main(config: str, user: int, count: int) -> None:
     server = Server(configure(Path(config), ()))
     archive = server.storage.store("archive", Archive)
-    for message in remembered(user, count, server.router.clock.now()):
-        archive.append(message.owner, Entry(message.when, message.peer, message.xml, message.resource), wait=False)
+    messages = remembered(user, count, server.router.clock.now())
+    for owner, some in groupby(messages, key=attrgetter("owner")):
+        while part := list(islice(some, AT_ONCE)):
+            entries = [Entry(message.when, message.peer, message.xml, message.resource) for message in part]
+            archive.put(owner, [archive.prepare(owner, entry) for entry in entries])
     server.stop()
 
 

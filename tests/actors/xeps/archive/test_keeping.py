@@ -1,9 +1,11 @@
 """What gets into an archive, and under which id it is delivered."""
 
+from collections.abc import Sequence
+
 import pytest
 
 from actors.storage import Archive as Store
-from actors.storage import Entry, StorageError
+from actors.storage import Entry, Prepared, StorageError
 from actors.xeps.archive import Archive
 from net.xmpp.stamps import DELAY, stamp
 from tests.actors.xeps.archive.asking import BODY, MESSAGE, SID, page, query, says
@@ -127,7 +129,10 @@ def test_the_order_is_that_of_arrival_even_when_the_clock_runs_backwards(
 class Full(Store):
     """A disk without room."""
 
-    def append(self, owner: str, entry: Entry, *, wait: bool = True) -> str:
+    def prepare(self, owner: str, entry: Entry) -> Prepared:
+        return Prepared("1", entry)
+
+    def put(self, owner: str, prepared: Sequence[Prepared]) -> None:
         raise StorageError("no space left on device")
 
 
@@ -144,10 +149,10 @@ def test_what_cannot_be_kept_goes_nowhere_and_its_sender_is_told(world: World, r
 
 def test_what_the_recipient_cannot_keep_is_not_delivered(world: World, romeo: Client, juliet: Client) -> None:
     class FullFor(Full):
-        def append(self, owner: str, entry: Entry, *, wait: bool = True) -> str:
-            return super().append(owner, entry) if owner == "juliet@localhost" else whole.append(owner, entry)
+        def put(self, owner: str, prepared: Sequence[Prepared]) -> None:
+            if owner == "juliet@localhost":
+                super().put(owner, prepared)
 
-    whole = archive(world)._kept
     archive(world)._kept = FullFor()
     says(romeo, "x")
     assert failure(romeo.hears_one()) == ("cancel", "internal-server-error")
