@@ -47,21 +47,12 @@ class Gathering(Actor):
     def _as_user(self) -> User:
         return cast("User", self)
 
-    def _take_up(self, message: Stanzas) -> None:
-        """This is going to be handled. Only messages are gathered."""
-        self._receipt = message.receipt
+    def _join(self, message: Stanzas) -> None:
+        """This comes behind what is held. Only messages are gathered."""
         if message.stanza.kind == "message":
-            self._message = message
-            if self.unfinished:
-                self._hold(message)
-        elif self.unfinished:
+            self._hold(message)
+        else:
             self.finish()
-
-    def _lay_down(self) -> None:
-        """It has been handled, and what is left of it may come later."""
-        self._message = None
-        if self._receipt is not None:
-            self._as_user._done(self._receipt)
 
     def _hold(self, message: Stanzas) -> Held:
         held = Held(message, self._receipt, [], [])

@@ -102,7 +102,10 @@ class User(Bindings):
             receipt = None
             if self._receipt is not None and (stanza.kind != "presence" or stanza.type in TYPES):
                 receipt = self._take_receipt()
-            self.once_kept(self.domain.router.route, stanza, receipt)
+            if self.unfinished:
+                self.once_kept(self.domain.router.route, stanza, receipt)
+            else:
+                self.domain.router.route(stanza, receipt)
 
     @property
     def repeats(self) -> str:
@@ -119,25 +122,29 @@ class User(Bindings):
         if self._receipt is not None and resource.previd:
             receipt = self._receipt
             self.once_kept(receipt.split)
-        self.once_kept(resource.session.tell, Deliver(stanza, shared, receipt))
+        if self.unfinished:
+            self.once_kept(resource.session.tell, Deliver(stanza, shared, receipt))
+        else:
+            resource.session.tell(Deliver(stanza, shared, receipt))
 
     # -- stanzas
 
     @told(Outbound)
     def on_outbound(self, message: Outbound) -> None:
         """A stanza from one of the user's clients, on its way to anybody."""
-        resource = self._sender(message)
-        if resource is None:
+        assert message.stanza.from_ is not None
+        resource = self.resources.get(message.stanza.from_.resource)
+        if resource is None or resource.session is not message.session:
             if message.receipt is not None:
                 message.receipt.handled()
             return  # replaced, and about to close
-        self._take_up(message)
+        self._message, self._receipt = message, message.receipt
+        if self.unfinished:
+            self._join(message)
         self._send(resource, message)
-        self._lay_down()
-
-    def _sender(self, message: Outbound) -> Resource | None:
-        assert message.stanza.from_ is not None
-        return self._resource(message.session, message.stanza.from_.resource)
+        self._message = None
+        if self._receipt is not None:
+            self._done(self._receipt)
 
     def _send(self, resource: Resource, message: Outbound) -> None:
         stanza: Stanza | None = message.stanza
@@ -174,12 +181,16 @@ class User(Bindings):
     @told(Waited)
     def on_waited(self, message: Inbound) -> None:
         """A stanza from anybody to the user (RFC 6121 §8.5)."""
-        self._take_up(message)
+        self._message, self._receipt = message, message.receipt
+        if self.unfinished:
+            self._join(message)
         try:
             self._take(message.stanza)
         except (StanzaError, StorageError) as error:
             self._bounce(message.stanza, error)
-        self._lay_down()
+        self._message = None
+        if self._receipt is not None:
+            self._done(self._receipt)
 
     def _bounce(self, stanza: Stanza, error: StanzaError | StorageError) -> None:
         self.once_kept(self.domain.router.bounce, stanza, error, self._take_receipt())
@@ -266,7 +277,9 @@ class User(Bindings):
             if message.receipt is not None:
                 message.receipt.handled()
             return  # what the account itself tells one client is of no use to another
-        self._take_up(message)
+        self._message, self._receipt = message, message.receipt
+        if self.unfinished:
+            self._join(message)
         try:
             if stanza.kind == "message":
                 # While one of those is there who got it too, it has not been lost.
@@ -276,18 +289,23 @@ class User(Bindings):
                 raise StanzaError("service-unavailable")
         except (StanzaError, StorageError) as error:
             self._bounce(stanza, error)
-        self._lay_down()
+        self._message = None
+        if self._receipt is not None:
+            self._done(self._receipt)
 
     def _refuse(self, message: Stanzas, receipt: Receipt | None, error: StorageError) -> None:
         """It could not be kept, and nothing has come of it yet."""
         self._receipt = receipt
+        stanza = message.stanza
         if isinstance(message, Outbound):
-            resource = self._sender(message)
+            assert stanza.from_ is not None
+            resource = self._resource(message.session, stanza.from_.resource)
             if resource is not None:
-                self._send_back(resource, message.stanza, error)
+                self._send_back(resource, stanza, error)
         else:
-            self._bounce(message.stanza, error)
-        self._lay_down()
+            self._bounce(stanza, error)
+        if self._receipt is not None:
+            self._done(self._receipt)
 
     @told(Due)
     def on_due(self, message: Due) -> None:

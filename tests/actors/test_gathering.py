@@ -143,7 +143,7 @@ def test_all_are_acknowledged_though_one_is_refused(
     assert ids(juliet) == ["1", "3"]
 
 
-def test_what_is_no_message_keeps_its_place_among_them(world: World, romeo: Client, juliet: Client) -> None:
+def test_what_is_no_message_keeps_its_place_among_them(romeo: Client, juliet: Client) -> None:
     directed = "<presence to='juliet@localhost/balcony' id='p'/>"
     result = "<iq to='juliet@localhost/balcony' type='result' id='i'/>"
     fleeting = message("f", "<active xmlns='http://jabber.org/protocol/chatstates'/>")
