@@ -9,6 +9,8 @@ A Session is also told what the transport hears: the events of `net.xmpp.stream`
 
 from __future__ import annotations
 
+from functools import lru_cache
+from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -29,6 +31,11 @@ class Message(msgspec.Struct, frozen=True):
     """What all of them are: frozen, slotted, cheap to make."""
 
 
+@lru_cache
+def _tag(stream: str) -> str:
+    return blake2b(stream.encode(), digest_size=4).hexdigest()
+
+
 class Receipt(Message, frozen=True):
     """Travels with what comes of a stanza whose client wants to know that it has been handled (XEP-0198).
 
@@ -43,6 +50,11 @@ class Receipt(Message, frozen=True):
     number: int
     saved: int = 0
     again: bool = False
+
+    @property
+    def mark(self) -> str:
+        """By this it is known to whoever keeps what has come of it. The stream's id is a secret, and not in it."""
+        return f"{_tag(self.origin)} {self.number}"
 
     def handled(self) -> None:
         """This part has been stored, delivered, answered or dropped."""

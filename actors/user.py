@@ -108,9 +108,14 @@ class User(Bindings):
                 self.domain.router.route(stanza, receipt)
 
     @property
-    def repeats(self) -> str:
-        """The id of the stream, where what is being handled may have come on it before the server died (XEP-0198)."""
-        return self._receipt.origin if self._receipt is not None and self._receipt.again else ""
+    def mark(self) -> str:
+        """By this what is being handled is known if it should come again (XEP-0198); "" for what never does."""
+        return self._receipt.mark if self._receipt is not None else ""
+
+    @property
+    def repeats(self) -> bool:
+        """Whether what is being handled may have come before, and the server died before it could say so (XEP-0198)."""
+        return self._receipt is not None and self._receipt.again
 
     def shuns(self, jid: JID) -> bool:
         """Whether the server is not to act for the user towards this JID, unless the user says so."""

@@ -25,6 +25,7 @@ class _Row(NamedTuple):
     doc: str
     part: str
     waiting: bool
+    receipt: str
     number: int
     total: int
     words: frozenset[str] | None = None
@@ -157,7 +158,7 @@ class MemoryArchive(Archive):
     def prepare(self, owner: str, entry: Entry) -> Prepared:
         doc = self._codec.encode(owner, entry.doc)
         id = self._stamps.next(entry.when)
-        return Prepared(id, _Row(id, entry.when, entry.peer, doc, entry.part, entry.waiting, 0, 0))
+        return Prepared(id, _Row(id, entry.when, entry.peer, doc, entry.part, entry.waiting, entry.receipt, 0, 0))
 
     def put(self, owner: str, prepared: Sequence[Prepared]) -> None:
         there = self._shelf.rows.setdefault(owner, [])
@@ -187,7 +188,7 @@ class MemoryArchive(Archive):
             and (words is None or (row.words is not None and row.words.issuperset(words)))
         )
         found = [
-            (row.id, Entry(row.when, row.peer, self._codec.decode(owner, row.doc), row.part, row.waiting))
+            (row.id, Entry(row.when, row.peer, self._codec.decode(owner, row.doc), row.part, row.waiting, row.receipt))
             for row in islice(fitting, max(wanted["limit"], 0))
         ]
         return found[::-1] if backwards else found

@@ -27,7 +27,8 @@ Document = Any
 class Entry(msgspec.Struct, frozen=True):
     """One thing in an archive: when it happened (UTC seconds), with whom, and what it was.
 
-    `part`: which part of the peer it was, "" for the whole. `waiting`: somebody has yet to be given it.
+    `part`: which part of the peer it was, "" for the whole. `waiting`: somebody has yet to be given it. `receipt`: by
+    what it is known if it comes again, "" for what does not.
     """
 
     when: float
@@ -35,6 +36,7 @@ class Entry(msgspec.Struct, frozen=True):
     doc: Document
     part: str = ""
     waiting: bool = False
+    receipt: str = ""
 
 
 class Extent(msgspec.Struct, frozen=True):

@@ -243,6 +243,7 @@ class SqlArchive(Archive):
             "doc": doc,
             "part": entry.part,
             "waiting": entry.waiting,
+            "receipt": entry.receipt,
             "number": number,
             "total": total,
         }
@@ -285,8 +286,8 @@ class SqlArchive(Archive):
             asked["words"] = matching(self._shelf.number, owner, words)
         rows = self._shelf.run(owner, Step(statement, asked))
         found = [
-            (id, Entry(at, peer, self._codec.decode(owner, doc), part, waiting))
-            for id, at, peer, doc, part, waiting in rows
+            (id, Entry(at, peer, self._codec.decode(owner, doc), part, waiting, receipt))
+            for id, at, peer, doc, part, waiting, receipt in rows
         ]
         return found[::-1] if backwards else found
 

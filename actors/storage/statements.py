@@ -159,7 +159,7 @@ FORGET = [_forget(table) for table in (record, item, entry)]
 def page(*, backwards: bool, by_peer: bool, by_part: bool, by_id: bool, waiting: bool, by_word: bool) -> Select[Any]:
     """Up to `limit` entries with ids between `lower` and `upper`, exclusive; the last of them first if `backwards`."""
     found = (
-        select(entry.c.id, entry.c.at, entry.c.peer, entry.c.doc, entry.c.part, entry.c.waiting)
+        select(entry.c.id, entry.c.at, entry.c.peer, entry.c.doc, entry.c.part, entry.c.waiting, entry.c.receipt)
         .where(*_row(entry, "store", "owner"), entry.c.id > bindparam("lower"), entry.c.id < bindparam("upper"))
         .order_by(entry.c.id.desc() if backwards else entry.c.id)
         .limit(bindparam("limit"))

@@ -66,6 +66,7 @@ entry = Table(
     Column("doc", Text, nullable=False),
     Column("part", Text, nullable=False),
     Column("waiting", Boolean, nullable=False),
+    Column("receipt", Text, nullable=False, server_default=""),
     # How many entries the owner has had until now, this one included, and how many bytes of documents: the difference
     # of two of them says what lies between, however much that is.
     Column("number", BigInteger, nullable=False),

@@ -50,6 +50,9 @@ class Waiting(NamedTuple):
 
 NOTHING = Waiting(0, 0)
 
+# Among so many of the latest it is looked whether a message has come before.
+REPEATED = 500
+
 
 class Offline(Feature):
     """Keeps messages until a resource can take them: in the archive those that belong there, all others here.
@@ -94,6 +97,8 @@ class Offline(Feature):
         if hinted(message, "no-store") or not (lasting or hinted(message, "store")):
             return not lasting  # §3: nobody needs to know that nobody saw them typing
         try:
+            if user.repeats and self._waits(user, message):
+                return True
             waiting = self._with(user, message)
             if waiting is None:
                 return False
@@ -111,7 +116,18 @@ class Offline(Feature):
         if not any(note.get("from") == self.domain.name for note in message.element.iterfind(DELAY)):
             message = message.with_content(delay(self.domain.name, now))
         assert message.from_ is not None
-        self._kept.append(user.jid, Entry(now, message.from_.bare, message.wire.decode(), waiting=True))
+        entry = Entry(now, message.from_.bare, message.wire.decode(), waiting=True, receipt=user.mark)
+        self._kept.append(user.jid, entry)
+
+    def _waits(self, user: User, message: Stanza) -> bool:
+        """Whether it is here already: its client sends it again, as the server has died before it could say so."""
+        assert message.from_ is not None
+        stream, begins = user.mark.partition(" ")[0], message.wire.decode().removesuffix("</message>")
+        for _, entry in self._kept.page(user.jid, peer=message.from_.bare, backwards=True, limit=REPEATED):
+            same = entry.receipt.startswith(f"{stream} ") and entry.doc.startswith(begins)
+            if same and (message.id or entry.receipt == user.mark):
+                return True
+        return False
 
     def _with(self, user: User, message: Stanza) -> Waiting | None:
         """How much waits with this message; None where there is no room for it."""

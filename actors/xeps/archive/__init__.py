@@ -18,7 +18,7 @@ from actors.resource import Resource
 from actors.storage import Archive as Store
 from actors.storage import Entry, Record, StorageError
 from actors.user import User
-from actors.xeps.archive.latest import kept_before
+from actors.xeps.archive.latest import Repeats
 from actors.xeps.archive.preferences import PREFS, Preferences
 from actors.xeps.archive.query import FORM, NAMESPACE, Found, Query
 from actors.xeps.archive.retention import Retention, Sweep
@@ -54,16 +54,15 @@ class ArchiveOptions(msgspec.Struct, frozen=True, kw_only=True):
 
 class State:
     """What is remembered in a User. `preferences`: the user's own; None: as the domain has it. `sent`: the id of what
-    the user has sent last to somebody else, None if that is not kept. `new`: the streams on which nothing comes any
-    more that may have been kept before the server died.
+    the user has sent last to somebody else, None if that is not kept. `repeats`: what may come again, while it may.
     """
 
-    __slots__ = ("new", "preferences", "sent")
+    __slots__ = ("preferences", "repeats", "sent")
 
     def __init__(self, preferences: Preferences | None) -> None:
         self.preferences = preferences
         self.sent: str | None = None
-        self.new: set[str] = set()
+        self.repeats: Repeats | None = None
 
 
 class Archive(Feature):
@@ -158,9 +157,10 @@ class Archive(Feature):
             return None
         # What follows a message has a later id than it, whatever becomes of the clock.
         self._now = max(self._now, self.domain.clock.now())
-        entry = Entry(self._now, peer.bare, message.wire.decode(), peer.resource, waiting)
+        entry = Entry(self._now, peer.bare, message.wire.decode(), peer.resource, waiting, user.mark)
         retracts = retracted_by(message) is not None
         if not (waiting or retracts or user.repeats):
+            self._state(user).repeats = None
             return user.keep(self._kept, entry)
         # Somebody is to find it there at once, and with it all that came before.
         user.finish()
@@ -172,16 +172,12 @@ class Archive(Feature):
     def _kept_before(self, user: User, peer: JID, message: Stanza) -> str | None:
         """The id of a message that its client sends again, since the server has died before it could say that it is
         stored. It may have been handed over since, and then it does not wait again.
-
-        What came on a stream was kept in its order: behind the first message that has not been, none has.
         """
-        stream, new = user.repeats, self._state(user).new
-        if not stream or stream in new or not message.id:
+        if not user.repeats:
             return None
-        id = kept_before(self._kept, user.jid, peer, message)
-        if id is None:
-            new.add(stream)
-        return id
+        state = self._state(user)
+        state.repeats = state.repeats or Repeats()
+        return state.repeats.find(self._kept, user.jid, peer, message, user.mark)
 
     def _bury(self, user: User, peer: JID, retraction: Stanza) -> None:
         """XEP-0424 §4. The retraction is kept whatever becomes of this."""

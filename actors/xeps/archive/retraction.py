@@ -29,10 +29,10 @@ def bury(archive: Archive, owner: JID, peer: JID, retraction: Stanza, now: float
     """
     wanted, author = retracted_by(retraction), retraction.from_
     assert wanted is not None and author is not None
-    for id, doc in latest(archive, owner, peer):
-        if escape(wanted) not in doc:
+    for id, entry in latest(archive, owner, peer):
+        if escape(wanted) not in entry.doc:
             continue
-        message = Stanza.read(parse(doc.encode()))
+        message = Stanza.read(parse(entry.doc.encode()))
         if message.id != wanted or message.from_ is None or message.from_.bare != author.bare:
             continue
         if message.find(RETRACT) is None and message.find(RETRACTED) is None:

@@ -8,10 +8,9 @@ from typing import Any
 
 import pytest
 
-from actors.storage import Archive
-from actors.xeps import archive
+from actors.storage import Archive, Entry
+from actors.xeps.archive import latest
 from net.xmpp.jid import JID
-from net.xmpp.stanza import Stanza
 from tests.actors.xeps.stream_management.managing import (
     R,
     a,
@@ -335,26 +334,68 @@ def test_what_waits_and_is_sent_again_waits_once(lives: Lives) -> None:
 
 
 def test_who_says_the_same_again_has_said_it_twice(lives: Lives) -> None:
-    """Other ids, or none at all: what looks like the same is not what has been there before."""
-    again = "<message to='juliet@localhost' type='chat'><body>m0</body></message>"
-    world, romeo = unsaid(lives, chat("juliet@localhost", "m0") + again)
-    romeo.says(chat("juliet@localhost", "other") + again.replace("m0", "m1"))
+    """With other ids, or with none but more often: what looks like the same is not what has been there before."""
+    same = "<message to='juliet@localhost' type='chat'><body>m0</body></message>"
+    world, romeo = unsaid(lives, chat("juliet@localhost", "m0") + same)
+    romeo.says(chat("juliet@localhost", "other") + same + same)
     assert kept(romeo) == ["m0", "", "other", ""]
     assert kept(world.connect("juliet")) == ["m0", "", "other", ""]
 
 
-def test_behind_the_first_message_that_is_new_nothing_is_looked_for(
-    lives: Lives, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    looked: list[str | None] = []
-    looking = archive.kept_before
+def test_what_has_no_id_is_known_by_its_place_on_the_stream(lives: Lives) -> None:
+    same = "<message to='juliet@localhost' type='chat'><body>yes</body></message>"
+    world, romeo = unsaid(lives, same + same)
+    romeo.says(same + same + same)
+    assert kept(romeo) == kept(world.connect("juliet")) == ["", "", ""]
 
-    def counted(store: Archive, owner: JID, peer: JID, message: Stanza) -> str | None:
-        looked.append(message.id)
-        return looking(store, owner, peer, message)
+
+def test_a_client_that_sends_only_some_of_it_again_with_others_between_has_said_each_once(lives: Lives) -> None:
+    one, two, three, new = (chat("juliet@localhost", f"m{n}") for n in range(4))
+    world, romeo = unsaid(lives, one + two + three)
+    romeo.says(two + new + three)
+    assert kept(romeo) == kept(world.connect("juliet")) == ["m0", "m1", "m2", "m3"]
+
+
+def test_what_was_said_on_an_earlier_stream_is_not_taken_for_it(lives: Lives) -> None:
+    same = "<message to='juliet@localhost' type='chat'><body>yes</body></message>"
+    earlier = managed(lives.world, "romeo", "orchard")
+    acknowledges(earlier.says(same + R))
+    earlier.says("</stream:stream>")
+    world, romeo = unsaid(lives, chat("juliet@localhost", "m1"))
+    romeo.says(same)
+    assert kept(romeo) == kept(world.connect("juliet")) == ["", "m1", ""]
+
+
+def test_each_conversation_is_looked_at_once(lives: Lives, monkeypatch: pytest.MonkeyPatch) -> None:
+    looked: list[JID] = []
+    looking = latest.latest
+
+    def counted(store: Archive, owner: JID, peer: JID) -> Iterator[tuple[str, Entry]]:
+        looked.append(peer)
+        return looking(store, owner, peer)
 
     _, romeo = unsaid(lives, chat("romeo@localhost", "m0"))
-    monkeypatch.setattr(archive, "kept_before", counted)
+    monkeypatch.setattr(latest, "latest", counted)
     romeo.says("".join(chat("romeo@localhost", f"m{n}") for n in range(4)))
-    assert looked == ["m0", "m1"]
+    assert len(looked) == 1
     assert kept(romeo) == ["m0", "m1", "m2", "m3"]
+
+
+NOT_KEPT = "<no-permanent-store xmlns='urn:xmpp:hints'/>"
+
+
+@pytest.mark.parametrize("id", [" id='m0'", ""], ids=["with an id", "without"])
+def test_what_is_in_no_archive_waits_once_too(lives: Lives, id: str) -> None:
+    message = f"<message to='juliet@localhost' type='chat'{id}><body>yes</body>{NOT_KEPT}</message>"
+    world, romeo = unsaid(lives, message)
+    romeo.says(message + chat("juliet@localhost", "m1"))
+    juliet = world.connect("juliet", "balcony").says("<presence/>")
+    assert [node.get("id", "") for node in juliet.hears() if name(node) == "message"] == ["m0" if id else "", "m1"]
+
+
+def test_of_what_waits_nothing_is_taken_for_what_is_new(lives: Lives) -> None:
+    same = f"<message to='juliet@localhost' type='chat'><body>yes</body>{NOT_KEPT}</message>"
+    world, romeo = unsaid(lives, same)
+    romeo.says(same + same)
+    juliet = world.connect("juliet", "balcony").says("<presence/>")
+    assert len(stanzas(juliet)) == 2
