@@ -165,12 +165,12 @@ class Inbox:
 class Actor(pykka.Actor):
     """An actor that borrows its greenlet. `handlers` is made from the marked methods of the class.
 
-    Messages of the classes that it `gathers` may leave something `unfinished`, to be finished for many of them at once:
+    Messages of the classes that it `batches` may leave something `unfinished`, to be finished for many of them at once:
     before one of another class is handled, and at the end of each turn.
     """
 
     handlers: ClassVar[dict[type, Callable[..., Any]]] = {}
-    gathers: ClassVar[frozenset[type]] = frozenset()
+    batches: ClassVar[frozenset[type]] = frozenset()
     unfinished: Sequence[Any] = ()
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
@@ -229,7 +229,7 @@ class Actor(pykka.Actor):
         if not self.started:
             self.on_start()
             self.started = True
-        if self.unfinished and message.__class__ not in self.gathers:
+        if self.unfinished and message.__class__ not in self.batches:
             self.finish()
         handler = self.handlers.get(message.__class__)
         if handler is not None:

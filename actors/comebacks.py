@@ -7,7 +7,7 @@ from hmac import compare_digest
 from typing import TYPE_CHECKING, Any
 
 from actors.actor import Inbox, told
-from actors.gathering import Gathering
+from actors.batching import Batching
 from actors.mailbox import (
     Close,
     Hibernates,
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 
-class Comebacks(Gathering):
+class Comebacks(Batching):
     """The fields are those of `actors.user.User`."""
 
     domain: Domain

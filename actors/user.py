@@ -7,10 +7,10 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from actors.actor import Inbox, told
+from actors.batching import Stanzas
 from actors.bindings import Bindings
 from actors.contacts import QUERY, Contacts
 from actors.delivery import Fate, recipients
-from actors.gathering import Stanzas
 from actors.mailbox import (
     Bind,
     BindRefused,

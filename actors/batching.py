@@ -33,10 +33,10 @@ class Held(NamedTuple):
     effects: list[tuple[Callable[..., Any], tuple[Any, ...]]]
 
 
-class Gathering(Actor):
+class Batching(Actor):
     """The fields are those of `actors.user.User`. `unfinished`: what is held, in the order in which it came."""
 
-    gathers = frozenset((Outbound, Inbound, Waited, Returned))
+    batches = frozenset((Outbound, Inbound, Waited, Returned))
 
     jid: JID
     unfinished: list[Held]
@@ -48,7 +48,7 @@ class Gathering(Actor):
         return cast("User", self)
 
     def _join(self, message: Stanzas) -> None:
-        """This comes behind what is held. Only messages are gathered."""
+        """This comes behind what is held. There are batches of messages only."""
         if message.stanza.kind == "message":
             self._hold(message)
         else:
@@ -81,10 +81,10 @@ class Gathering(Actor):
             effect(*arguments)
 
     def finish(self) -> None:
-        """Stores what has been gathered, waits for that, and lets out what came of it."""
-        gathered, self.unfinished = self.unfinished, []
+        """Stores the batch, waits for that, and lets out what came of it."""
+        batch, self.unfinished = self.unfinished, []
         under_way = self._message, self._receipt
-        for held, error in zip(gathered, self._store(gathered), strict=True):
+        for held, error in zip(batch, self._store(batch), strict=True):
             if error is not None:
                 self._as_user._refuse(held.message, held.receipt, error)
                 continue
@@ -100,15 +100,15 @@ class Gathering(Actor):
         self.unfinished = [held for held in self.unfinished if held.message is not message]
         super().fail(message, rest, crash)
 
-    def _store(self, gathered: Sequence[Held]) -> list[StorageError | None]:
+    def _store(self, batch: Sequence[Held]) -> list[StorageError | None]:
         """All of it at once or, if that fails, each by itself: what became of each."""
         try:
-            self._put([entry for held in gathered for entry in held.entries])
+            self._put([entry for held in batch for entry in held.entries])
         except StorageError as error:
-            if len(gathered) == 1:
+            if len(batch) == 1:
                 return [error]
-            return [outcome for held in gathered for outcome in self._store([held])]
-        return [None] * len(gathered)
+            return [outcome for held in batch for outcome in self._store([held])]
+        return [None] * len(batch)
 
     def _put(self, entries: Sequence[tuple[Archive, Prepared]]) -> None:
         archives = {archive for archive, _ in entries}
