@@ -132,10 +132,11 @@ class Inbox:
     def handle(self, messages: Sequence[Any]) -> None:
         """Handles these, in the actor's turn. Should one of them crash it, the others go to whoever takes its place."""
         actor = self.actor
+        receive = actor.receive
         rest = iter(messages)
         for message in rest:
             try:
-                actor.receive(message)
+                receive(message)
             except KeyboardInterrupt:
                 raise
             except BaseException as crash:

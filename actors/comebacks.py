@@ -79,9 +79,12 @@ class Comebacks(Batching):
     def on_hibernates(self, message: Hibernates) -> None:
         resource = self._resource(message.session, message.resource)
         if resource is not None:
-            resource.hibernating = self.domain.clock.now()
-            for handler in self.domain.hooks.hibernates:
-                handler(self._as_user, resource)
+            self._hibernate(resource)
+
+    def _hibernate(self, resource: Resource) -> None:
+        resource.hibernating = self.domain.clock.now()
+        for handler in self.domain.hooks.hibernates:
+            handler(self._as_user, resource)
 
     @told(Unacknowledged)
     def on_unacknowledged(self, message: Unacknowledged) -> None:
@@ -102,7 +105,7 @@ class Comebacks(Batching):
 
     @told(Revive)
     def on_revive(self, message: Revive) -> None:
-        """Nobody is told anything: those who were there before it still take the resource to be there."""
+        """No contact is told anything: those who were there before it still take the resource to be there."""
         if message.resource in self.resources:
             message.session.tell(Close())
             return
@@ -113,8 +116,8 @@ class Comebacks(Batching):
         resource.interested = message.interested
         resource.directed = dict.fromkeys(message.directed)
         resource.state = message.state
-        resource.hibernating = self.domain.clock.now()
         message.session.tell(RosterChanged(self.roster))
+        self._hibernate(resource)
 
     # -- receipts
 

@@ -15,18 +15,18 @@ if TYPE_CHECKING:
 class Fate(Enum):
     """What becomes of a message that goes to no resource now."""
 
-    ALL = auto()  # to every available resource whose priority is not negative
     KEEP = auto()  # stored for later, or an error where nothing stores it
     REFUSE = auto()  # answered with service-unavailable
     IGNORE = auto()  # silently dropped
     AS_BARE = auto()  # as if it had been addressed to the bare JID
 
 
-# By type: to the bare JID while somebody can take it; while nobody can; to a full JID that is not connected.
+# By type: to the bare JID while somebody can take it; while nobody can; to a full JID that is not connected. None: it
+# goes to every available resource whose priority is not negative.
 TABLE = {
-    "normal": (Fate.ALL, Fate.KEEP, Fate.REFUSE),
-    "chat": (Fate.ALL, Fate.KEEP, Fate.AS_BARE),
-    "headline": (Fate.ALL, Fate.IGNORE, Fate.IGNORE),
+    "normal": (None, Fate.KEEP, Fate.REFUSE),
+    "chat": (None, Fate.KEEP, Fate.AS_BARE),
+    "headline": (None, Fate.IGNORE, Fate.IGNORE),
     "groupchat": (Fate.REFUSE, Fate.REFUSE, Fate.REFUSE),
     "error": (Fate.IGNORE, Fate.IGNORE, Fate.IGNORE),
 }
@@ -45,6 +45,6 @@ def recipients(message: Stanza, resources: Mapping[str, Resource]) -> list[Resou
             return [match]
         if no_match is not Fate.AS_BARE:
             return no_match
-    if somebody is not Fate.ALL:
+    if somebody is not None:
         return somebody
     return [resource for resource in resources.values() if resource.receptive] or nobody

@@ -119,7 +119,10 @@ class User(Bindings):
 
     def shuns(self, jid: JID) -> bool:
         """Whether the server is not to act for the user towards this JID, unless the user says so."""
-        return any(handler(self, jid) for handler in self.domain.hooks.shuns)
+        for needs, handler in self.domain.hooks.shuns:
+            if (needs is None or needs in self.state) and handler(self, jid):
+                return True
+        return False
 
     def deliver(self, resource: Resource, stanza: Stanza, *, shared: bool = False) -> None:
         """Gives a stanza to one of the user's own clients. `shared`: others get it too."""
@@ -146,25 +149,26 @@ class User(Bindings):
         self._message, self._receipt = message, message.receipt
         if self.unfinished:
             self._join(message)
-        self._send(resource, message)
+        try:
+            self._send(resource, message.stanza)
+        except (StanzaError, StorageError) as error:
+            self._send_back(resource, message.stanza, error)
         self._message = None
         if self._receipt is not None:
             self._done(self._receipt)
 
-    def _send(self, resource: Resource, message: Outbound) -> None:
-        stanza: Stanza | None = message.stanza
-        assert stanza is not None
-        try:
-            for handler in self.domain.hooks.outbound:
-                stanza = handler(self, stanza)
-                if stanza is None:
+    def _send(self, resource: Resource, stanza: Stanza) -> None:
+        """Raises StanzaError, StorageError."""
+        for needs, handler in self.domain.hooks.outbound[stanza.kind]:
+            if needs is None or needs in self.state:
+                passed = handler(self, stanza)
+                if passed is None:
                     return
-            if stanza.kind == "presence":
-                self.presence.send(resource, stanza)
-            else:
-                self.route(stanza)
-        except (StanzaError, StorageError) as error:
-            self._send_back(resource, message.stanza, error)
+                stanza = passed
+        if stanza.kind == "presence":
+            self.presence.send(resource, stanza)
+        else:
+            self.route(stanza)
 
     def _send_back(self, resource: Resource, stanza: Stanza, error: StanzaError | StorageError) -> None:
         """Straight back: on the way in it would seem to come from the one whom it was meant for."""
@@ -200,18 +204,17 @@ class User(Bindings):
     def _bounce(self, stanza: Stanza, error: StanzaError | StorageError) -> None:
         self.once_kept(self.domain.router.bounce, stanza, error, self._take_receipt())
 
-    def _take(self, incoming: Stanza) -> None:
-        """Raises StanzaError."""
+    def _take(self, stanza: Stanza) -> None:
+        """Raises StanzaError, StorageError."""
         if not self.exists:
-            self._nobody(incoming)
+            self._nobody(stanza)
             return
-        stanza: Stanza | None = incoming
-        for handler in self.domain.hooks.inbound:
-            assert stanza is not None
-            stanza = handler(self, stanza)
-            if stanza is None:
-                return
-        assert stanza is not None
+        for needs, handler in self.domain.hooks.inbound[stanza.kind]:
+            if needs is None or needs in self.state:
+                passed = handler(self, stanza)
+                if passed is None:
+                    return
+                stanza = passed
         if stanza.kind == "message":
             self._take_message(stanza)
         elif stanza.kind == "presence":
@@ -228,25 +231,28 @@ class User(Bindings):
 
     def accept(self, message: Stanza, *, waiting: bool = False) -> Stanza:
         """What a message becomes that some of the clients are going to be given; `waiting`: the next one that comes."""
-        for handler in self.domain.hooks.accepted:
-            message = handler(self, message, waiting)
+        for needs, handler in self.domain.hooks.accepted:
+            if needs is None or needs in self.state:
+                message = handler(self, message, waiting)
         return message
 
     def _take_message(self, stanza: Stanza, *, returned: bool = False) -> None:
         hooks = self.domain.hooks
         takers = recipients(stanza, self.resources)
-        if takers is Fate.REFUSE:
-            raise StanzaError("service-unavailable")
-        if takers is Fate.KEEP and not any(handler(self, stanza) for handler in hooks.undeliverable):
-            raise StanzaError("service-unavailable")
-        named = takers if isinstance(takers, list) else []
-        if named:
+        if isinstance(takers, list):
             stanza = self.accept(stanza)
-        shared = len(named) > 1
+        elif takers is Fate.REFUSE or (
+            takers is Fate.KEEP and not any(handler(self, stanza) for handler in hooks.undeliverable)
+        ):
+            raise StanzaError("service-unavailable")
+        else:
+            takers = []
+        shared = len(takers) > 1
         if not returned:
-            for handler in hooks.delivered:
-                shared |= handler(self, stanza, named)
-        for resource in named:
+            for needs, handler in hooks.delivered:
+                if needs is None or needs in self.state:
+                    shared |= handler(self, stanza, takers)
+        for resource in takers:
             self.deliver(resource, stanza, shared=shared)
 
     def _take_iq(self, stanza: Stanza) -> None:

@@ -6,16 +6,16 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 from functools import cached_property
 from graphlib import CycleError, TopologicalSorter
 from types import FunctionType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from actors.hooks.feature import Feature
 from actors.hooks.logins import Inline, Task
-from actors.hooks.moments import MOMENTS, Found, Store
+from actors.hooks.moments import FREQUENT, MOMENTS, PASSING, Found, Store
 from actors.hooks.requests import Answer, Stranger
 from net.xmpp.errors import StanzaError
 from net.xmpp.jid import JID
 from net.xmpp.offers import Offer
-from net.xmpp.stanza import Stanza
+from net.xmpp.stanza import KINDS, Kind, Stanza
 from net.xmpp.xml import Element, serialise
 
 if TYPE_CHECKING:
@@ -29,19 +29,26 @@ if TYPE_CHECKING:
     from net.xmpp import sasl
 
 
+H = TypeVar("H")
+
+Needing: TypeAlias = tuple[str | None, H]
+"""A handler, behind the name of what has to be in the `state` of a User for it to be called; None: nothing has."""
+
+
 class Hooks:
     """The features of one domain, compiled: for each moment the handlers in their order, and nothing besides.
 
-    `nonzas`: by Clark name, those of the elements that are no stanzas. `due`: by feature.
+    `outbound`, `inbound`: by kind of stanza. `nonzas`: by Clark name, those of the elements that are no stanzas. `due`:
+    by feature.
 
     Raises ValueError where two features want to come after each other, to answer the same request, or the same element.
     """
 
     awakes: tuple[tuple[Callable[..., None], tuple[Store, ...]], ...]
-    outbound: tuple[Callable[[User, Stanza], Stanza | None], ...]
-    inbound: tuple[Callable[[User, Stanza], Stanza | None], ...]
-    delivered: tuple[Callable[[User, Stanza, Collection[Resource]], bool], ...]
-    accepted: tuple[Callable[[User, Stanza, bool], Stanza], ...]
+    outbound: dict[str, tuple[Needing[Callable[[User, Stanza], Stanza | None]], ...]]
+    inbound: dict[str, tuple[Needing[Callable[[User, Stanza], Stanza | None]], ...]]
+    delivered: tuple[Needing[Callable[[User, Stanza, Collection[Resource]], bool]], ...]
+    accepted: tuple[Needing[Callable[[User, Stanza, bool], Stanza]], ...]
     copied: tuple[Callable[[User, Stanza], Stanza], ...]
     undeliverable: tuple[Callable[[User, Stanza], bool], ...]
     receptive: tuple[Callable[[User, Resource], None], ...]
@@ -53,7 +60,7 @@ class Hooks:
     resumed: tuple[Callable[[User, Resource], None], ...]
     saves: tuple[Callable[[User, Resource], None], ...]
     unresumable: tuple[Callable[[User, str], int | None], ...]
-    shuns: tuple[Callable[[User, JID], bool], ...]
+    shuns: tuple[Needing[Callable[[User, JID], bool]], ...]
     serving: tuple[Callable[[], None], ...]
     commands: tuple[Callable[[], Iterable[Command]], ...]
     describes: tuple[Callable[[], Iterable[Element]], ...]
@@ -68,8 +75,7 @@ class Hooks:
 
     def __init__(self, features: Iterable[Feature]) -> None:
         self.features = in_order(_without_lacking(feature for feature in features if feature.wanted))
-        for moment in MOMENTS:
-            setattr(self, moment, tuple(handler for handler, _ in self._handlers(moment)))
+        self._compile_moments()
         self.awakes = tuple((handler, stores(handler.__self__)) for handler, stores in self._handlers("awakes"))
         self._asks: dict[tuple[type[Actor], str, str], tuple[Callable[[Any, Stanza], Answer], bool]] = {}
         self._asked_by_strangers: dict[tuple[str, str], Callable[[Stranger, Stanza], Stanza]] = {}
@@ -101,6 +107,14 @@ class Hooks:
                         raise ValueError(f"two handlers for {ask.iq_type} {ask.payload} to a {kind.__name__}")
                     self._asks[key] = handler, ask.own
 
+    def _compile_moments(self) -> None:
+        for moment in MOMENTS:
+            setattr(self, moment, tuple(handler for handler, _ in self._handlers(moment)))
+        for moment in FREQUENT:
+            setattr(self, moment, tuple(_needing(handler) for handler, _ in self._handlers(moment)))
+        for moment in PASSING:
+            setattr(self, moment, {kind: self._passing(moment, kind) for kind in KINDS})
+
     def _compile_bind_inline(self) -> None:
         for handler, inlines in self._handlers("bind_inline"):
             for inline in inlines:
@@ -117,6 +131,9 @@ class Hooks:
     def offers(self) -> tuple[Offer, ...]:
         """The stream features of the features. Made when first wanted, by when the domain is complete."""
         return tuple(handler() for handler, _ in self._handlers("offered"))
+
+    def _passing(self, moment: str, kind: Kind) -> tuple[Needing[Any], ...]:
+        return tuple(_needing(handler) for handler, kinds in self._handlers(moment) if kind in kinds)
 
     def _handlers(self, moment: str) -> list[tuple[Any, Any]]:
         found = []
@@ -172,6 +189,11 @@ class Hooks:
         payload = iq.payload
         handler = self._asked_by_strangers.get((iq.type, payload.tag)) if payload is not None else None
         return None if handler is None else handler(stranger, iq)
+
+
+def _needing(handler: Any) -> Needing[Any]:
+    feature: Feature = handler.__self__
+    return feature.name if feature.for_some else None, handler
 
 
 def _without_lacking(features: Iterable[Feature]) -> list[Feature]:

@@ -23,8 +23,9 @@ class Feature:
 
     `implements`: the specifications, for docs/xeps.md. `advertises`: the disco#info features of the domain;
     `advertises_for_accounts`: those of a bare JID. `after`: names of features whose handlers come before this one's at
-    the same moment. `requires`: names of features without which this one is left out too. `Options`: a struct of
-    options, found in the configuration under `[xeps.NAME]`, NAME being the name of the file.
+    the same moment. `requires`: names of features without which this one is left out too. `for_some`: what passes is
+    only shown to it for users in whose `state` it has something, who are few. `Options`: a struct of options, found in
+    the configuration under `[xeps.NAME]`, NAME being the name of the file.
     """
 
     name: ClassVar[str]
@@ -33,6 +34,7 @@ class Feature:
     advertises_for_accounts: ClassVar[tuple[str, ...]] = ()
     after: ClassVar[tuple[str, ...]] = ()
     requires: ClassVar[tuple[str, ...]] = ()
+    for_some: ClassVar[bool] = False
     Options: ClassVar[type[msgspec.Struct] | None] = None
 
     def __init__(self, domain: Domain, options: Any) -> None:

@@ -9,7 +9,7 @@ from actors.hooks.marks import H, marked
 from actors.storage import Archive, Map, Record
 from net.xmpp.jid import JID
 from net.xmpp.offers import Offer
-from net.xmpp.stanza import Stanza
+from net.xmpp.stanza import KINDS, Kind, Stanza
 from net.xmpp.xml import Element
 
 if TYPE_CHECKING:
@@ -30,14 +30,23 @@ def awakes(stores: Callable[[Any], tuple[Store, ...]]) -> Callable[[H], H]:
     return lambda handler: marked(handler, "awakes", stores)
 
 
-def outbound(handler: Callable[[Any, User, Stanza], Stanza | None]) -> Callable[[Any, User, Stanza], Stanza | None]:
-    """A stanza of the user's on its way out, stamped. Return it, another in its place, or None to end its way here."""
-    return marked(handler, "outbound")
+Passing: TypeAlias = Callable[[Any, "User", Stanza], Stanza | None]
 
 
-def inbound(handler: Callable[[Any, User, Stanza], Stanza | None]) -> Callable[[Any, User, Stanza], Stanza | None]:
-    """A stanza for the user on its way in. Return it, another in its place, or None to end its way here."""
-    return marked(handler, "inbound")
+def outbound(*kinds: Kind) -> Callable[[Passing], Passing]:
+    """A stanza of the user's, of one of these kinds (of all, if none are named), is on its way out, stamped.
+
+    Return it, another in its place, or None to end its way here.
+    """
+    return lambda handler: marked(handler, "outbound", kinds or KINDS)
+
+
+def inbound(*kinds: Kind) -> Callable[[Passing], Passing]:
+    """A stanza for the user, of one of these kinds (of all, if none are named), is on its way in.
+
+    Return it, another in its place, or None to end its way here.
+    """
+    return lambda handler: marked(handler, "inbound", kinds or KINDS)
 
 
 def delivered(
@@ -85,7 +94,9 @@ def unbound(handler: Callable[[Any, User, Resource], None]) -> Callable[[Any, Us
 
 
 def hibernates(handler: Callable[[Any, User, Resource], None]) -> Callable[[Any, User, Resource], None]:
-    """A resource has lost its connection. It stays bound and available: its client may come back for what waits."""
+    """A resource has lost its connection, now or in an earlier life of the server. It stays bound and available: its
+    client may come back for what waits.
+    """
     return marked(handler, "hibernates")
 
 
@@ -202,11 +213,13 @@ def commands(handler: Callable[[Any], Iterable[Command]]) -> Callable[[Any], Ite
     return marked(handler, "commands")
 
 
+# By kind of stanza.
+PASSING = ("outbound", "inbound")
+
+# These and those above come with every stanza: whoever is not concerned is to cost nothing (`Feature.for_some`).
+FREQUENT = ("delivered", "accepted", "shuns")
+
 MOMENTS = (
-    "outbound",
-    "inbound",
-    "delivered",
-    "accepted",
     "copied",
     "undeliverable",
     "receptive",
@@ -218,7 +231,6 @@ MOMENTS = (
     "resumed",
     "saves",
     "unresumable",
-    "shuns",
     "offered_inline",
     "offered_tasks",
     "tasks",

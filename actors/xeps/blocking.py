@@ -48,12 +48,13 @@ class BlockingOptions(msgspec.Struct, frozen=True, kw_only=True):
 class Blocking(Feature):
     """Keeps those away whom a user has blocked. To them the user seems to be offline.
 
-    The state in a User is what is blocked, a frozenset of JIDs; in a Resource, that it has asked for the list and
-    wants to hear of changes.
+    The state in a User who has blocked anybody is whom, a frozenset of JIDs; in a Resource, that it has asked for the
+    list and wants to hear of changes.
     """
 
     implements = (XEP(191, "1.3", "Blocking Command"), XEP(377, "0.4.1", "Blocking Command Reports"))
     advertises = (NAMESPACE, REPORTING)
+    for_some = True
     Options = BlockingOptions
 
     def __init__(self, domain: Domain, options: Any) -> None:
@@ -64,14 +65,14 @@ class Blocking(Feature):
 
     # -- what passes
 
-    @outbound
+    @outbound()
     def keep_in(self, user: User, stanza: Stanza) -> Stanza:
         """§3.3: nothing goes to the JID; the user is told why."""
         if stanza.to is not None and self.shuns(user, stanza.to):
             raise StanzaError("not-acceptable", "this address is blocked", type="cancel", detail=element(BLOCKED))
         return stanza
 
-    @inbound
+    @inbound()
     def keep_out(self, user: User, stanza: Stanza) -> Stanza | None:
         """§3.3: nothing comes from the JID. A presence gets no answer; what can have an error gets one."""
         if stanza.from_ is None or not self.shuns(user, stanza.from_):
@@ -83,7 +84,7 @@ class Blocking(Feature):
     @awakes(lambda feature: (feature._lists,))
     def remember(self, user: User, items: Mapping[str, Any]) -> None:
         """Whatever the user does first, it is asked who is blocked."""
-        user.state[self.name] = frozenset(map(JID.parse, items)) if items else NOBODY
+        self._keep(user, frozenset(map(JID.parse, items)))
 
     @shuns
     def shuns(self, user: User, jid: JID) -> bool:
@@ -92,13 +93,19 @@ class Blocking(Feature):
         Never the account itself (§4, note), nor the server: who blocks the domain blocks all others there.
         """
         blocked = self._blocked(user)
-        if not blocked or jid.bare in (user.jid, self.domain.jid):
+        if jid.bare in (user.jid, self.domain.jid):
             return False
         return _is_among(jid, blocked)
 
     def _blocked(self, user: User) -> frozenset[JID]:
-        blocked: frozenset[JID] = user.state[self.name]
+        blocked: frozenset[JID] = user.state.get(self.name, NOBODY)
         return blocked
+
+    def _keep(self, user: User, blocked: frozenset[JID]) -> None:
+        if blocked:
+            user.state[self.name] = blocked
+        else:
+            user.state.pop(self.name, None)
 
     # -- the list
 
@@ -129,7 +136,7 @@ class Blocking(Feature):
             for entity in _audience(user, resource, new):
                 user.route(gone.addressed(entity))
                 resource.directed.pop(entity, None)
-        user.state[self.name] = before | new
+        self._keep(user, before | new)
         self._push(user, BLOCK, items)
         return iq.result()
 
@@ -140,7 +147,7 @@ class Blocking(Feature):
         before = self._blocked(user)
         freed = before & items.keys() if items else before
         self._lists.change(user.jid, dict.fromkeys(freed))
-        user.state[self.name] = before - freed
+        self._keep(user, before - freed)
         for resource in _available(user):
             assert resource.presence is not None
             for entity in _audience(user, resource, freed):

@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Collection
 from typing import Literal
 
-from actors.hooks import XEP, Feature, asks, bind_inline, delivered, outbound
+from actors.hooks import XEP, Feature, asks, awakes, bind_inline, delivered, hibernates, outbound, unbound
 from actors.resource import Resource
 from actors.user import User
 from net.xmpp.errors import StanzaError
@@ -36,8 +36,8 @@ RECENT = 100
 class Carbons(Feature):
     """Gives each client of a user's that wants them copies of what the others are told and say.
 
-    The state in a Resource is that it wants them; in a User, which messages were eligible last: a hash of direction,
-    peer and id each, for an id may be as long as its sender likes.
+    The state in a Resource is that it wants them; in a User who has such a resource, which messages were eligible last:
+    a hash of direction, peer and id each, for an id may be as long as its sender likes.
     """
 
     implements = (XEP(280, "1.0.1", "Message Carbons"), XEP(297, "1.0", "Stanza Forwarding"))
@@ -45,38 +45,55 @@ class Carbons(Feature):
     advertises_for_accounts = (NAMESPACE, RULES)
     # What these refuse or change is not, or not so, on its way.
     after = ("archive", "blocking", "offline", "stanza_ids")
+    for_some = True
 
     # -- who wants them
 
-    def enable(self, resource: Resource) -> None:
+    def enable(self, user: User, resource: Resource) -> None:
         """From now on the resource is given copies."""
         resource.state[self.name] = True
+        self.remember(user)
+
+    @awakes(lambda _: ())
+    def remember(self, user: User) -> None:
+        """A User that takes the place of one that has crashed has resources already."""
+        if not any(self.name in resource.state for resource in user.resources.values()):
+            user.state.pop(self.name, None)
+        elif self.name not in user.state:
+            user.state[self.name] = deque(maxlen=RECENT)
+
+    @hibernates
+    @unbound
+    def look_again(self, user: User, _resource: Resource) -> None:
+        """It may have come with an earlier life of the server, or was the last that wanted them."""
+        self.remember(user)
 
     @bind_inline(NAMESPACE, ENABLE, of=User)
-    def begin_enabled(self, _user: User, resource: Resource, _asked: Element) -> None:
+    def begin_enabled(self, user: User, resource: Resource, _asked: Element) -> None:
         """XEP-0386 §4: from the beginning."""
-        self.enable(resource)
+        self.enable(user, resource)
 
     @asks("set", ENABLE, of=User)
     def on_enable(self, user: User, iq: Stanza) -> Stanza:
         """§4. Again is no error (§10.1)."""
-        self.enable(_asker(user, iq))
+        self.enable(user, _asker(user, iq))
         return iq.result()
 
     @asks("set", DISABLE, of=User)
     def on_disable(self, user: User, iq: Stanza) -> Stanza:
         """§5. Again is no error (§10.1)."""
         _asker(user, iq).state.pop(self.name, None)
+        self.remember(user)
         return iq.result()
 
     # -- what they get
 
-    @outbound
-    def copy_sent(self, user: User, stanza: Stanza) -> Stanza:
+    @outbound("message")
+    def copy_sent(self, user: User, message: Stanza) -> Stanza:
         """§8. What the user sends to the account itself is copied when it comes in: nobody needs it twice."""
-        if stanza.kind == "message" and stanza.to is not None and stanza.to.bare != user.jid:
-            self._copy(user, "sent", stanza, ())
-        return stanza
+        if message.to is not None and message.to.bare != user.jid:
+            self._copy(user, "sent", message, ())
+        return message
 
     @delivered
     def copy_received(self, user: User, message: Stanza, takers: Collection[Resource]) -> bool:
@@ -85,11 +102,6 @@ class Carbons(Feature):
 
     def _copy(self, user: User, direction: Direction, message: Stanza, takers: Collection[Resource]) -> bool:
         """Whether there was anybody to copy it to. Its sender has it already."""
-        for resource in user.resources.values():
-            if self.name in resource.state:
-                break
-        else:
-            return False
         others = [
             resource
             for resource in user.resources.values()
@@ -110,7 +122,7 @@ class Carbons(Feature):
     def _is_eligible(self, user: User, direction: Direction, message: Stanza) -> bool:
         """§6.1. An error is if it answers what was, which its id tells: it need not repeat anything (§10.3)."""
         peer = message.to if direction == "sent" else message.from_
-        recent: deque[int] = user.state.setdefault(self.name, deque(maxlen=RECENT))
+        recent: deque[int] = user.state[self.name]
         if message.type == "error":
             answered = "received" if direction == "sent" else "sent"
             return hash((answered, peer, message.id)) in recent

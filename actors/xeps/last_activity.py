@@ -65,10 +65,10 @@ class LastActivity(Feature):
         except StorageError as error:
             log.error("the time of the logout could not be stored: %s", error)
 
-    @inbound
+    @inbound("iq")
     def protect(self, user: User, stanza: Stanza) -> Stanza:
         """§4: a resource is not even asked by those who may not see its presence."""
-        if stanza.kind == "iq" and stanza.type == "get" and stanza.payload is not None and stanza.payload.tag == QUERY:
+        if stanza.type == "get" and stanza.payload is not None and stanza.payload.tag == QUERY:
             _authorise(user, stanza.from_)
         return stanza
 

@@ -49,7 +49,7 @@ class Notices(Feature):
             user.deliver(resource, headline(self.domain.jid, text).addressed(user.full_jid(resource)))
         return told
 
-    @inbound
+    @inbound("message")
     def note(self, user: User, stanza: Stanza) -> Stanza:
         """Who is there when the message of the day is set has been told it."""
         if stanza.type == "headline" and stanza.from_ == self.domain.jid:

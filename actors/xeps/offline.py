@@ -77,14 +77,14 @@ class Offline(Feature):
         # far that its user is cut off at each login.
         self._most = Waiting(limits.offline, limits.outbox * 3 // 4)
 
-    @outbound
-    def refuse_forgery(self, user: User, stanza: Stanza) -> Stanza:
+    @outbound("message")
+    def refuse_forgery(self, user: User, message: Stanza) -> Stanza:
         """XEP-0203 §5: only this server says that this server has kept a message."""
-        if stanza.kind == "message" and b"urn:xmpp:delay" in stanza.body:
-            for note in stanza.element.iterfind(DELAY):
+        if b"urn:xmpp:delay" in message.body:
+            for note in message.element.iterfind(DELAY):
                 if self.domain.router.domain(note.get("from", "").lower()) is not None:
                     raise StanzaError("not-acceptable", "the server has not delayed this")
-        return stanza
+        return message
 
     @undeliverable
     def keep(self, user: User, message: Stanza) -> bool:

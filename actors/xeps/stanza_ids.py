@@ -20,11 +20,11 @@ class StanzaIDs(Feature):
     advertises_for_accounts = (NAMESPACE,)
     after = ("blocking",)
 
-    @outbound
-    @inbound
-    def strip(self, user: User, stanza: Stanza) -> Stanza:
+    @outbound("message")
+    @inbound("message")
+    def strip(self, user: User, message: Stanza) -> Stanza:
         """§3, rule 2: an id in the name of this account that is not from this account is deleted, whoever sent it."""
-        return _stripped(stanza, user.jid) if stanza.kind == "message" else stanza
+        return _stripped(message, user.jid) if b"stanza-id" in message.body else message
 
 
 def stanza_id(by: JID, id: str) -> bytes:
@@ -40,8 +40,6 @@ def assigned(message: Stanza, by: JID) -> str | None:
 
 
 def _stripped(stanza: Stanza, jid: JID) -> Stanza:
-    if b"stanza-id" not in stanza.body:
-        return stanza
     forged = [child for child in stanza.element.iterfind(STANZA_ID) if _is_by(child, jid)]
     return stanza.without(forged) if forged else stanza
 

@@ -11,7 +11,7 @@ from net.xmpp.xml import CLIENT, MOST_ATTRIBUTES, XML, XML_LANG, Element, elemen
 
 Kind = Literal["message", "presence", "iq"]
 
-KINDS = frozenset(("message", "presence", "iq"))
+KINDS: frozenset[Kind] = frozenset(("message", "presence", "iq"))
 
 
 class Stanza:
@@ -186,8 +186,7 @@ class Stanza:
         if self._wire is None:
             body = self.body
             head = self._head("")
-            kind = self.kind.encode()
-            self._wire = head + b">" + body + b"</" + kind + b">" if body else head + b"/>"
+            self._wire = b"".join((head, b">", body, b"</", self.kind.encode(), b">")) if body else head + b"/>"
         return self._wire
 
     def framed(self) -> bytes:
@@ -195,20 +194,20 @@ class Stanza:
         return self._head(f' xmlns="{CLIENT}"') + b">" + self.body + b"</" + self.kind.encode() + b">"
 
     def _head(self, namespace: str) -> bytes:
-        head = f"<{self.kind}{namespace}"
+        head = ["<", self.kind, namespace]
         if self.to is not None:
-            head += f' to="{self.to.xml}"'
+            head += ' to="', self.to.xml, '"'
         if self.from_ is not None:
-            head += f' from="{self.from_.xml}"'
+            head += ' from="', self.from_.xml, '"'
         if self.id is not None:
-            head += f' id="{escape(self.id)}"'
+            head += ' id="', escape(self.id), '"'
         if self.type:
-            head += f' type="{escape(self.type)}"'
+            head += ' type="', escape(self.type), '"'
         if self.lang:
-            head += f' xml:lang="{escape(self.lang)}"'
+            head += ' xml:lang="', escape(self.lang), '"'
         if self.extra:
-            head += _attributes(self.extra)
-        return head.encode()
+            head.append(_attributes(self.extra))
+        return "".join(head).encode()
 
     def __repr__(self) -> str:
         """For logs: the address line, never the content."""

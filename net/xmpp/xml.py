@@ -115,13 +115,13 @@ def escape(text: str) -> str:
 
 def inner(node: Element) -> bytes:
     """What stands between the start tag and the end tag of an element, self-contained."""
-    if len(node) == 0 and not node.text:
-        return b""
     whole = _text(node)
+    if whole[-2] == "/":
+        return b""
     # A serialised attribute never contains a raw ">", so the first one ends the start tag.
     start = whole.index(">") + 1
     declares = whole.find(" xmlns", 0, start) > 0
-    if not declares and _true_to(node, whole):
+    if not declares and ("xmlns:" not in whole or _true_to(node, whole)):
         return whole[start : whole.rindex("<")].encode()
     if declares:
         node = plain(parse(serialise(node)))

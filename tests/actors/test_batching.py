@@ -162,7 +162,7 @@ def test_a_crash_costs_nothing_of_what_came_with_it_and_nothing_is_kept_twice(
             raise RuntimeError("made to fail")
         return stanza
 
-    world.domain.hooks.outbound = (*world.domain.hooks.outbound, crash)
+    world.domain.hooks.outbound["message"] += ((None, crash),)
     romeo.says(message("1") + message("2", "<body>poison</body>") + message("3"))
     assert crashed
     assert ids(juliet) == ["1", "2", "3"]

@@ -79,8 +79,9 @@ class Play:
         for (user, contact), state in zip(combinations(USERS, 2), states, strict=True):
             relate(self.world, JIDS[user], JIDS[contact], state)
         self.watchers: list[Watcher] = []
-        hooks = self.world.domain.hooks
-        hooks.inbound = (*hooks.inbound, crash)
+        inbound = self.world.domain.hooks.inbound
+        for kind in inbound:
+            inbound[kind] += ((None, crash),)
 
     def do(self, user: str, action: str, contact: str) -> None:
         mine = [watcher for watcher in self.watchers if watcher.user == user]

@@ -8,7 +8,7 @@ import pytest
 
 from actors import hooks
 from actors.actor import Actor
-from actors.hooks import Feature, Hooks, asks, discover, inbound, outbound
+from actors.hooks import Feature, Hooks, asks, discover, inbound, outbound, shuns
 from net.xmpp.errors import StanzaError
 from net.xmpp.jid import JID
 from net.xmpp.offers import Offer
@@ -83,17 +83,29 @@ def test_moments_that_nobody_uses_are_empty() -> None:
 
 
 def test_handlers_come_in_the_order_of_their_features() -> None:
-    append = outbound(lambda self, user, stanza: stanza.addressed(JID.parse(stanza.to + self.name)))
+    append = outbound()(lambda self, user, stanza: stanza.addressed(JID.parse(stanza.to + self.name)))
     compiled = Hooks([feature("a", after=("b",), handler=append), feature("b", handler=append), feature("c")])
     stanza = Stanza("message", to=JID.parse("x"))
-    for handler in compiled.outbound:
+    for _, handler in compiled.outbound["message"]:
         stanza = handler(None, stanza)  # type: ignore[arg-type, assignment]
     assert stanza.to == "xba"
 
 
 def test_one_handler_may_act_at_several_moments() -> None:
-    compiled = Hooks([feature("a", handler=inbound(outbound(lambda self, user, stanza: stanza)))])
-    assert len(compiled.inbound) == len(compiled.outbound) == 1
+    compiled = Hooks([feature("a", handler=inbound()(outbound()(lambda self, user, stanza: stanza)))])
+    assert len(compiled.inbound["iq"]) == len(compiled.outbound["iq"]) == 1
+
+
+def test_a_handler_may_care_for_some_kinds_of_stanzas_only() -> None:
+    compiled = Hooks([feature("a", handler=inbound("message", "iq")(lambda self, user, stanza: stanza))])
+    assert {kind for kind, handlers in compiled.inbound.items() if handlers} == {"message", "iq"}
+
+
+def test_what_passes_is_shown_to_some_features_only_for_users_of_whom_they_remember_something() -> None:
+    handler = inbound()(shuns(lambda self, user, it: it))
+    compiled = Hooks([feature("a", handler=handler), feature("b", handler=handler, for_some=True)])
+    assert [needs for needs, _ in compiled.inbound["message"]] == [None, "b"]
+    assert [needs for needs, _ in compiled.shuns] == [None, "b"]
 
 
 def test_a_request_is_answered_by_the_feature_that_knows_it() -> None:

@@ -136,7 +136,7 @@ def test_coming_costs_each_contact_two_stanzas_however_many_there_are() -> None:
         return stanza
 
     hooks = world.domain.hooks
-    hooks.inbound = (*hooks.inbound, note)
+    hooks.inbound["presence"] += ((None, note),)
     world.connect("romeo").says("<presence/>")
     expected = [(f"{contact}@localhost", type) for contact in contacts for type in ("", "probe")]
     assert sorted(arrived) == sorted(expected + [(ROMEO, "")] * len(contacts))

@@ -31,8 +31,9 @@ def crashing(world: World, times: int) -> list[Stanza]:
             raise RuntimeError("made to fail")
         return stanza
 
-    hooks = world.domain.hooks
-    hooks.inbound, hooks.outbound = (*hooks.inbound, crash), (*hooks.outbound, crash)
+    for passing in (world.domain.hooks.inbound, world.domain.hooks.outbound):
+        for kind in passing:
+            passing[kind] += ((None, crash),)
     return crashed
 
 

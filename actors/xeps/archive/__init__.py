@@ -123,13 +123,12 @@ class Archive(Feature):
 
     # -- what passes
 
-    @outbound
-    def keep_own(self, user: User, stanza: Stanza) -> Stanza:
+    @outbound("message")
+    def keep_own(self, user: User, message: Stanza) -> Stanza:
         """What the user says to others. What they say to themselves is kept once, as it comes in (§6.1.1)."""
-        if stanza.kind == "message" and stanza.to is not None and stanza.to.bare != user.jid:
-            id = self._keep(user, stanza, stanza.to)
-            self._state(user).sent = id
-        return stanza
+        if message.to is not None and message.to.bare != user.jid:
+            self._state(user).sent = self._keep(user, message, message.to)
+        return message
 
     @copied
     def name_own(self, user: User, message: Stanza) -> Stanza:

@@ -77,6 +77,7 @@ class Push(Feature):
     advertises_for_accounts = (NAMESPACE,)
     # What is refused is no reason to call anybody, and what is kept has its id then.
     after = ("archive", "blocking", "stanza_ids")
+    for_some = True
     Options = PushOptions
 
     def __init__(self, domain: Domain, options: Any) -> None:
@@ -113,15 +114,19 @@ class Push(Feature):
         jid, node = address(iq.payload)
         self._registrations.remove(user.jid, jid, node)
         left = [device for device in self._devices(user) if not device.registration.is_of(jid, node)]
-        user.state[self.name] = tuple(left)
+        self._keep(user, left)
         return iq.result()
 
     @awakes(lambda feature: (feature._registrations.map,))
     def remember(self, user: User, stored: Mapping[str, Registration]) -> None:
         """Most users have no devices, and then nothing is remembered of them."""
-        devices = tuple(Device(each) for each in stored.values() if each.enabled)
-        if devices:
-            user.state[self.name] = devices
+        self._keep(user, [Device(each) for each in stored.values() if each.enabled])
+
+    def _keep(self, user: User, devices: Iterable[Device]) -> None:
+        if kept := tuple(devices):
+            user.state[self.name] = kept
+        else:
+            user.state.pop(self.name, None)
 
     def _devices(self, user: User) -> tuple[Device, ...]:
         """Those that can be reached."""
@@ -133,7 +138,7 @@ class Push(Feature):
     @accepted
     def kept(self, user: User, message: Stanza, waiting: bool) -> Stanza:
         """Nobody can be given it now; or could, and has not got it."""
-        if waiting and self._devices(user):
+        if waiting:
             self._call(user, (message,))
         return message
 
@@ -142,7 +147,7 @@ class Push(Feature):
         """Some have it. All devices want it, those that hibernate and those that will find it in the archive; but what
         is for one client alone (XEP-0280 §6.1) is for one device.
         """
-        if takers and self._devices(user):
+        if takers:
             self._call(user, (message,), None if eligible(message, "received") else takers)
         return False
 
@@ -215,10 +220,10 @@ class Push(Feature):
 
     # -- what app servers say
 
-    @inbound
+    @inbound("message", "iq")
     def hear(self, user: User, stanza: Stanza) -> Stanza | None:
         """How it went; or that they want no more."""
-        if stanza.kind == "presence" or not self._devices(user) or stanza.to != user.jid:
+        if stanza.to != user.jid:
             return stanza
         if stanza.kind == "message":
             return self._withdrawn(user, stanza)
@@ -249,7 +254,7 @@ class Push(Feature):
         )
         if not enabled:
             log.info("no more pushes to %s: %s", before.jid, verdict.result)
-            user.state[self.name] = tuple(each for each in self._devices(user) if each is not device)
+            self._keep(user, (each for each in self._devices(user) if each is not device))
         try:
             self._registrations.put(user.jid, device.registration)
         except StorageError as error:

@@ -2,6 +2,7 @@ import pytest
 from lxml import etree
 
 from actors.host import Domain
+from actors.user import User
 from net.xmpp.jid import JID
 from net.xmpp.stanza import Stanza
 from tests.world import Client, World, failure, settle
@@ -547,3 +548,17 @@ def test_a_receipt_or_marker_waits_for_a_user_who_is_away(inside: str, attribute
     home = with_copies(world, "romeo", "home", "")
     home.says("<presence/>")
     assert [node[0].tag for node in messages(home)] == [etree.fromstring(inside).tag]
+
+
+def test_when_nobody_wants_copies_any_more_the_user_remembers_nothing(stage: Stage) -> None:
+    romeo = stage.world.router.user(JID.parse("romeo@localhost")).actor
+    assert isinstance(romeo, User)
+    stage.home.says(message("juliet@localhost"))
+    stage.garden.says("</stream:stream>")
+    assert "carbons" in romeo.state
+    switches(stage.home, "disable")
+    assert "carbons" not in romeo.state
+    switches(stage.home)
+    garden = with_copies(stage.world, "romeo", "garden")
+    stage.home.says(message("juliet@localhost"))
+    assert len(heard(garden)) == 1

@@ -33,6 +33,7 @@ def test_a_client_that_hibernates_is_called_in_the_servers_next_life(lives: Live
     assert before.counts == ["1"]
     world = ends(lives)
     app_server, romeo = AppServer(world), world.available("romeo")
+    world.clock.advance(6)
     romeo.says(chat("two"))
     assert app_server.counts == ["2"]
     assert names(resumes(world, "juliet", id, 2)).count("message") == 2

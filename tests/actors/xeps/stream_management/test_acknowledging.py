@@ -98,7 +98,7 @@ def test_what_its_user_crashes_on_is_acknowledged(world: World) -> None:
     def fail(*_: object) -> None:
         raise RuntimeError("made to fail")
 
-    world.domain.hooks.outbound = (fail,)  # type: ignore[assignment]
+    world.domain.hooks.outbound["message"] = ((None, fail),)  # type: ignore[assignment]
     assert handled(romeo.says(chat("juliet@localhost", "x") + R)) == [2]
 
 

@@ -287,6 +287,17 @@ def test_others_need_not_remember_long_what_a_client_has_sent_that_never_asks(li
     assert len(books(juliet)._keeping.marks()[previd(romeo)]) < 60
 
 
+def test_copies_that_a_client_wanted_wait_for_it(lives: Lives) -> None:
+    phone = managed(lives.world, "romeo", "orchard").says(
+        "<iq type='set' id='c'><enable xmlns='urn:xmpp:carbons:2'/></iq>"
+    )
+    number = books(acknowledges(phone))._out.sent
+    world = lives.dies()
+    world.available("romeo", "garden").says(chat("juliet@localhost", "m1"))
+    heard = resumes(world, "romeo", previd(phone), number).hears()
+    assert [node[0].tag for node in heard if name(node) == "message"] == ["{urn:xmpp:carbons:2}sent"]
+
+
 # -- in archives
 
 
