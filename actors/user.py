@@ -241,11 +241,10 @@ class User(Bindings):
         takers = recipients(stanza, self.resources)
         if isinstance(takers, list):
             stanza = self.accept(stanza)
-        elif takers is Fate.REFUSE or (
-            takers is Fate.KEEP and not any(handler(self, stanza) for handler in hooks.undeliverable)
-        ):
+        elif takers is Fate.REFUSE:
             raise StanzaError("service-unavailable")
         else:
+            stanza = self._leave(stanza) if takers is Fate.KEEP else stanza
             takers = []
         shared = len(takers) > 1
         if not returned:
@@ -254,6 +253,14 @@ class User(Bindings):
                     shared |= handler(self, stanza, takers)
         for resource in takers:
             self.deliver(resource, stanza, shared=shared)
+
+    def _leave(self, message: Stanza) -> Stanza:
+        """What a message has become that waits for a resource. Raises StanzaError where it cannot."""
+        for handler in self.domain.hooks.undeliverable:
+            kept = handler(self, message)
+            if kept is not None:
+                return kept
+        raise StanzaError("service-unavailable")
 
     def _take_iq(self, stanza: Stanza) -> None:
         """To a full JID: the client's (§8.5.3.1). To the bare JID: the server answers for the account (§8.5.2.1.3)."""

@@ -50,7 +50,7 @@ class Hooks:
     delivered: tuple[Needing[Callable[[User, Stanza, Collection[Resource]], bool]], ...]
     accepted: tuple[Needing[Callable[[User, Stanza, bool], Stanza]], ...]
     copied: tuple[Callable[[User, Stanza], Stanza], ...]
-    undeliverable: tuple[Callable[[User, Stanza], bool], ...]
+    undeliverable: tuple[Callable[[User, Stanza], Stanza | None], ...]
     receptive: tuple[Callable[[User, Resource], None], ...]
     unavailable: tuple[Callable[[User, Stanza], None], ...]
     unbound: tuple[Callable[[User, Resource], None], ...]

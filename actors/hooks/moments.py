@@ -73,8 +73,10 @@ def copied(handler: Callable[[Any, User, Stanza], Stanza]) -> Callable[[Any, Use
     return marked(handler, "copied")
 
 
-def undeliverable(handler: Callable[[Any, User, Stanza], bool]) -> Callable[[Any, User, Stanza], bool]:
-    """A message that no resource can take now (RFC 6121 §8.5.2.2). Return True to have taken charge of it."""
+def undeliverable(handler: Passing) -> Passing:
+    """A message that no resource can take now (RFC 6121 §8.5.2.2). Return it, or what it is kept as, to have taken
+    charge of it; None otherwise.
+    """
     return marked(handler, "undeliverable")
 
 

@@ -87,7 +87,7 @@ class Offline(Feature):
         return message
 
     @undeliverable
-    def keep(self, user: User, message: Stanza) -> bool:
+    def keep(self, user: User, message: Stanza) -> Stanza | None:
         """§2, steps 3 and 4.
 
         Returns when the message is stored: its sender is never told that it is, only that it is not, so there is no
@@ -95,13 +95,13 @@ class Offline(Feature):
         """
         lasting = _is_lasting(message)
         if hinted(message, "no-store") or not (lasting or hinted(message, "store")):
-            return not lasting  # §3: nobody needs to know that nobody saw them typing
+            return None if lasting else message  # §3: nobody needs to know that nobody saw them typing
         try:
             if user.repeats and self._waits(user, message):
-                return True
+                return message
             waiting = self._with(user, message)
             if waiting is None:
-                return False
+                return None
             message = user.accept(message, waiting=True)
             if assigned(message, user.jid) is None:
                 self._keep_here(user, message)
@@ -109,7 +109,7 @@ class Offline(Feature):
             log.error("%r: a message could not be stored: %s", user, error)
             raise StanzaError("internal-server-error", "the message could not be stored") from error
         user.state[self.name] = waiting
-        return True
+        return message
 
     def _keep_here(self, user: User, message: Stanza) -> None:
         now = self.domain.clock.now()

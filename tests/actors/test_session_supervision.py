@@ -53,9 +53,9 @@ def stored(world: World) -> list[Stanza]:
     """Where messages end up that no resource can take."""
     kept: list[Stanza] = []
 
-    def keep(_: User, stanza: Stanza) -> bool:
+    def keep(_: User, stanza: Stanza) -> Stanza:
         kept.append(stanza)
-        return True
+        return stanza
 
     world.domain.hooks.undeliverable = (keep,)
     return kept

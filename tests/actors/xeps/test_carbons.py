@@ -10,6 +10,7 @@ from tests.world import Client, World, failure, settle
 CARBONS = "urn:xmpp:carbons:2"
 FORWARDED = "{urn:xmpp:forward:0}forwarded/{jabber:client}message"
 BODY = "{jabber:client}body"
+SID = "{urn:xmpp:sid:0}stanza-id"
 MUC_USER = "http://jabber.org/protocol/muc#user"
 PRIVATE = f"<private xmlns='{CARBONS}'/>"
 NO_COPY = "<no-copy xmlns='urn:xmpp:hints'/>"
@@ -174,6 +175,18 @@ def test_what_waits_for_a_client_that_takes_messages_is_copied_to_one_that_takes
     home.says("<presence/>")
     assert heard(home) == [("told", "juliet@localhost/balcony", "hi")]
     assert heard(shy) == []
+
+
+def test_the_copy_of_what_waits_has_the_id_of_the_archive() -> None:
+    world = World("romeo", "juliet")
+    shy = with_copies(world, "romeo", "shy", "<presence><priority>-1</priority></presence>")
+    world.connect("juliet", "balcony").says(message("romeo@localhost"))
+    (copy,) = messages(shy)
+    (told,) = messages(world.connect("romeo", "home").says("<presence/>"))
+    copied, id = copy.find(f"{{{CARBONS}}}received/{FORWARDED}/{SID}"), told.find(SID)
+    assert copied is not None
+    assert id is not None
+    assert dict(copied.attrib) == dict(id.attrib)
 
 
 def test_what_nobody_stores_and_nobody_takes_is_not_copied() -> None:

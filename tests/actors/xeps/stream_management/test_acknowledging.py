@@ -5,6 +5,8 @@ from lxml import etree
 
 from actors.mailbox import Handled
 from actors.storage import Map, StorageError, open_storage
+from actors.user import User
+from net.xmpp.stanza import Stanza
 from tests.actors.xeps.stream_management.managing import (
     ENABLE,
     ENABLE_RESUMPTION,
@@ -106,9 +108,9 @@ def test_a_message_is_acknowledged_when_it_is_stored(world: World) -> None:
     romeo = managed(world, "romeo")
     steps: list[str] = []
 
-    def keep(*_: object) -> bool:
+    def keep(_: User, message: Stanza) -> Stanza:
         steps.append("stored before " + str(handled_so_far(romeo)))
-        return True
+        return message
 
     world.domain.hooks.undeliverable = (keep,)
     assert handled(romeo.says(chat("juliet@localhost", "x") + R)) == [2]
