@@ -14,7 +14,7 @@ import re
 import ssl
 import sys
 import tempfile
-from collections import deque
+from collections import Counter, deque
 from contextlib import suppress
 from pathlib import Path
 
@@ -262,7 +262,7 @@ def compare(user: str, found: list[str], phones: list[Phone]) -> None:
         if writer._writes_to:
             expected = [f"{writer.user}{number}" for number in range(1, writer.said + 1)]
             kept = [id for id in found if id.startswith(writer.user)]
-            doubled = sorted({id for id in kept if kept.count(id) > 1})
+            doubled = sorted(id for id, times in Counter(kept).items() if times > 1)
             missing = sorted({*expected} - {*kept})
             assert kept == expected, f"archive of {user}: {len(kept)} of {len(expected)}, {doubled=} {missing=}"
 

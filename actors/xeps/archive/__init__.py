@@ -152,31 +152,28 @@ class Archive(Feature):
         """Stores a message; its id, None where it is not to be kept. An anonymous user could ask for it nevermore."""
         if not worth_keeping(message) or user.jid in self.domain.accounts.guests:
             return None
-        if not self._preferred(user).keep(user, peer):
+        state = self._state(user)
+        if not (state.preferences or self._default).keep(user, peer):
             return None
         # What follows a message has a later id than it, whatever becomes of the clock.
         self._now = max(self._now, self.domain.clock.now())
         entry = Entry(self._now, peer.bare, message.wire.decode(), peer.resource, waiting, user.mark)
         retracts = retracted_by(message) is not None
         if not (waiting or retracts or user.repeats):
-            self._state(user).repeats = None
+            state.repeats = None
             return user.keep(self._kept, entry)
-        # Somebody is to find it there at once, and with it all that came before.
+        # Somebody is to find it there at once, and with it all that came before. One that is sent again, since the server
+        # died before it could say that it is stored, may have been handed over since: then it does not wait again.
         user.finish()
-        id = self._kept_before(user, peer, message) or self._kept.append(user.jid, entry)
+        id = None
+        if user.repeats:
+            state.repeats = state.repeats or Repeats()
+            id = state.repeats.find(self._kept, user.jid, peer, message, user.mark)
+        if id is None:
+            id = self._kept.append(user.jid, entry)
         if retracts:
             self._bury(user, peer, message)
         return id
-
-    def _kept_before(self, user: User, peer: JID, message: Stanza) -> str | None:
-        """The id of a message that its client sends again, since the server has died before it could say that it is
-        stored. It may have been handed over since, and then it does not wait again.
-        """
-        if not user.repeats:
-            return None
-        state = self._state(user)
-        state.repeats = state.repeats or Repeats()
-        return state.repeats.find(self._kept, user.jid, peer, message, user.mark)
 
     def _bury(self, user: User, peer: JID, retraction: Stanza) -> None:
         """XEP-0424 §4. The retraction is kept whatever becomes of this."""
@@ -194,7 +191,7 @@ class Archive(Feature):
     @asks("get", PREFS, of=User, own=True)
     def preferences(self, user: User, iq: Stanza) -> Stanza:
         """§2.1, examples 1 and 2."""
-        return iq.result(self._preferred(user).xml())
+        return iq.result((self._state(user).preferences or self._default).xml())
 
     @asks("set", PREFS, of=User, own=True)
     def prefer(self, user: User, iq: Stanza) -> Stanza:
@@ -204,10 +201,6 @@ class Archive(Feature):
         self._preferences.put(user.jid, preferences)
         self._state(user).preferences = preferences
         return iq.result(preferences.xml())
-
-    def _preferred(self, user: User) -> Preferences:
-        own = self._state(user).preferences
-        return self._default if own is None else own
 
     def _state(self, user: User) -> State:
         if self.name not in user.state:
