@@ -162,8 +162,8 @@ class Archive(Feature):
         if not (waiting or retracts or user.repeats):
             state.repeats = None
             return user.keep(self._kept, entry)
-        # Somebody is to find it there at once, and with it all that came before. One that is sent again, since the server
-        # died before it could say that it is stored, may have been handed over since: then it does not wait again.
+        # Somebody is to find it there at once, and with it all that came before. One that is sent again, since the
+        # server died before it could say that it is stored, may have been handed over since, and then waits no more.
         user.finish()
         id = None
         if user.repeats:
