@@ -91,8 +91,9 @@ class Batching(Actor):
             for effect, arguments in held.effects:
                 try:
                     effect(*arguments)
-                except Exception:
-                    log.exception("%r: of what came of %r, %r failed", self, held.message, effect)
+                except Exception as fault:
+                    carried = next((each for each in arguments if isinstance(each, Receipt)), None)
+                    self._as_user._refuse(held.message, carried, self._failed(fault))
         self._message, self._receipt = under_way
 
     def fail(self, message: Any, rest: list[Any], crash: BaseException) -> None:
@@ -104,11 +105,15 @@ class Batching(Actor):
         """All of it at once or, if that fails, each by itself: what became of each."""
         try:
             self._put([entry for held in batch for entry in held.entries])
-        except StorageError as error:
+        except Exception as fault:
             if len(batch) == 1:
-                return [error]
+                return [fault if isinstance(fault, StorageError) else self._failed(fault)]
             return [outcome for held in batch for outcome in self._store([held])]
         return [None] * len(batch)
+
+    def _failed(self, fault: Exception) -> StorageError:
+        log.error("%r failed to finish", self, exc_info=fault)
+        return StorageError("something is wrong in the server")
 
     def _put(self, entries: Sequence[tuple[Archive, Prepared]]) -> None:
         archives = {archive for archive, _ in entries}

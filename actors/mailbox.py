@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 from hashlib import blake2b
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
@@ -29,6 +29,35 @@ if TYPE_CHECKING:
 
 class Message(msgspec.Struct, frozen=True):
     """What all of them are: frozen, slotted, cheap to make."""
+
+
+class Mark(NamedTuple):
+    """What of a receipt is kept with what has come of it. `stream`: a few letters that the id of a stream, which is a
+    secret, always gives. `number`: the how manieth stanza on it.
+    """
+
+    stream: str
+    number: int
+
+    @classmethod
+    def read(cls, text: str) -> Mark | None:
+        """What `str` gives; None for ""."""
+        stream, _, number = text.partition(" ")
+        return cls(stream, int(number)) if stream else None
+
+    def repeats(self, earlier: Mark, *, named: bool) -> bool:
+        """Whether of two stanzas that say the same this one is the other sent again, after the server has died.
+
+        A client that does not send everything again gives what follows a smaller number than before, never a greater
+        one: so what has been said before, and was acknowledged, is not taken for it. A stanza that is not `named` by
+        an id might as well be another one, and has to have the very same number.
+        """
+        if self.stream != earlier.stream:
+            return False
+        return earlier.number >= self.number if named else earlier.number == self.number
+
+    def __str__(self) -> str:
+        return f"{self.stream} {self.number}"
 
 
 @lru_cache
@@ -52,9 +81,9 @@ class Receipt(Message, frozen=True):
     again: bool = False
 
     @property
-    def mark(self) -> str:
-        """By this it is known to whoever keeps what has come of it. The stream's id is a secret, and not in it."""
-        return f"{_tag(self.origin)} {self.number}"
+    def mark(self) -> Mark:
+        """By this it is known to whoever keeps what has come of it."""
+        return Mark(_tag(self.origin), self.number)
 
     def handled(self) -> None:
         """This part has been stored, delivered, answered or dropped."""
@@ -331,6 +360,12 @@ class Due(Message, frozen=True):
 
     feature: str
     what: str
+
+
+class Enabled(Message, frozen=True):
+    """From the server: the domain has these features now, by name, which it had not before."""
+
+    features: frozenset[str]
 
 
 class Sleep(Message, frozen=True):

@@ -87,7 +87,7 @@ class Negotiation(Actor):
         self._authentication: Authentication | None = None
         self._peer = conn.peer if conn is not None else ""
         self._to: JID | None = None
-        self._lang = ""
+        self.lang = ""
         self._said_goodbye = False
         self._binding: Binding | None = None
         self._refusals = 0
@@ -118,7 +118,7 @@ class Negotiation(Actor):
         self.host = domain.name
         if self.username is not None and opened.from_ and self._to != domain.accounts.jid(self.username):
             raise StreamError("invalid-from", "not the account that has logged in")  # §6.4.6
-        self._lang = opened.lang if len(opened.lang) <= LONGEST_LANG else ""
+        self.lang = opened.lang if len(opened.lang) <= LONGEST_LANG else ""
         self.conn.send(self._header() + features(self._offers(domain), self._state))
         self.notopen = False
         self.conn.proceed()
@@ -168,7 +168,7 @@ class Negotiation(Actor):
     def _expect_header(self) -> None:
         self.notopen = True
         self._login = self._authentication = self._to = None
-        self._lang = ""
+        self.lang = ""
 
     @told(Secured)
     def on_secured(self, secured: Secured) -> None:

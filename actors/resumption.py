@@ -187,11 +187,11 @@ class Resumption(Negotiation):
 
     # -- the Session of an earlier life of the server
 
-    def revive(self, domain: Domain, jid: JID) -> None:
-        """Becomes the Session of this full JID, which hibernates."""
+    def revive(self, domain: Domain, jid: JID, lang: str) -> None:
+        """Becomes the Session of this full JID, which hibernates, with a stream of this language."""
         self.type, self.notopen = "c2s", False
         self.username, self.host, self.resource, self.full_jid = jid.local, domain.name, jid.resource, jid
-        self._domain, self._user = domain, self._router.user(jid.bare)
+        self._domain, self._user, self.lang = domain, self._router.user(jid.bare), lang
 
     # -- all of them
 

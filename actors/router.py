@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from actors.actor import Clock, Inbox
-from actors.mailbox import Inbound, Receipt, Sleep
+from actors.mailbox import Inbound, Message, Receipt, Sleep
 from actors.presence import FLEETING
 from actors.storage import StorageError
 from actors.user import User
@@ -129,6 +129,12 @@ class Router:
             domain = self._domains.get(jid.domain) or self._former[jid.domain]
             inbox = self._users[jid] = User(domain, jid).actor_inbox
         return inbox
+
+    def tell_users(self, domain: str, message: Message) -> None:
+        """Tells all Users of this domain that are in memory."""
+        for jid, inbox in self._users.items():
+            if jid.domain == domain:
+                inbox.tell(message)
 
     def may_be_there(self, jid: JID) -> bool:
         """Whether this bare JID may have a resource: False for a User of ours who has none, or is not in memory."""

@@ -18,7 +18,7 @@ from actors.actor import Clock, WallClock
 from actors.config import Address, Config, ConfigError, load
 from actors.hooks import Feature, discover
 from actors.host import Domain
-from actors.mailbox import Close, HostGone
+from actors.mailbox import Close, Enabled, HostGone
 from actors.reload import CannotReload, changes, changes_of_certificates, frozen
 from actors.router import Router
 from actors.session import Session
@@ -262,8 +262,11 @@ class Server:
         self._crowd.limit(most=limits.connections_per_address, most_half_open=limits.half_open_per_address)
         self._terms = _terms(new)
         for domain in self.router.domains:
+            before = domain.hooks.names
             domain.configure(new)
             domain.serve()
+            if enabled := domain.hooks.names - before:
+                self.router.tell_users(domain.name, Enabled(enabled))
         self.identities.replace(*identities)
         self._stop_listening(self._listeners, but=listeners)
         for place in listeners.keys() - self._listeners.keys():

@@ -195,7 +195,7 @@ class Session(Resumption):
         if stanza.from_ is not None and stanza.from_ not in (own, own.bare):
             raise StreamError("invalid-from")
         stanza.from_ = own
-        stanza.lang = stanza.lang or self._lang
+        stanza.lang = stanza.lang or self.lang
 
     def _note_presence(self, stanza: Stanza) -> None:
         """Presence that is not directed says whether this resource is available. Raises StanzaError."""

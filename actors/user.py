@@ -18,10 +18,12 @@ from actors.mailbox import (
     Deliver,
     Disabled,
     Due,
+    Enabled,
     Inbound,
     Kick,
     ListClients,
     ListSessions,
+    Mark,
     Message,
     Outbound,
     Reattach,
@@ -108,9 +110,9 @@ class User(Bindings):
                 self.domain.router.route(stanza, receipt)
 
     @property
-    def mark(self) -> str:
-        """By this what is being handled is known if it should come again (XEP-0198); "" for what never does."""
-        return self._receipt.mark if self._receipt is not None else ""
+    def mark(self) -> Mark | None:
+        """By this what is being handled is known if it should come again (XEP-0198); None for what never does."""
+        return self._receipt.mark if self._receipt is not None else None
 
     @property
     def repeats(self) -> bool:
@@ -324,6 +326,13 @@ class User(Bindings):
             self._bounce(stanza, error)
         if self._receipt is not None:
             self._done(self._receipt)
+
+    @told(Enabled)
+    def on_enabled(self, message: Enabled) -> None:
+        """They learn now what they would have when the User came into memory."""
+        for handler, needed in self.domain.hooks.awakes:
+            if handler.__self__.name in message.features:
+                handler(self, *(self.domain.storage.glance(self.jid, needed) if needed else ()))
 
     @told(Due)
     def on_due(self, message: Due) -> None:

@@ -44,7 +44,7 @@ class Hooks:
     Raises ValueError where two features want to come after each other, to answer the same request, or the same element.
     """
 
-    awakes: tuple[tuple[Callable[..., None], tuple[Store, ...]], ...]
+    awakes: tuple[tuple[Any, tuple[Store, ...]], ...]
     outbound: dict[str, tuple[Needing[Callable[[User, Stanza], Stanza | None]], ...]]
     inbound: dict[str, tuple[Needing[Callable[[User, Stanza], Stanza | None]], ...]]
     delivered: tuple[Needing[Callable[[User, Stanza, Collection[Resource]], bool]], ...]
@@ -125,7 +125,12 @@ class Hooks:
 
     def __contains__(self, name: str) -> bool:
         """Whether the domain has the feature of this name."""
-        return any(feature.name == name for feature in self.features)
+        return name in self.names
+
+    @cached_property
+    def names(self) -> frozenset[str]:
+        """Of the features."""
+        return frozenset(feature.name for feature in self.features)
 
     @cached_property
     def offers(self) -> tuple[Offer, ...]:

@@ -215,26 +215,9 @@ class SqlArchive(Archive):
         return bool(docs)
 
     def prepare(self, owner: str, entry: Entry) -> Prepared:
-        return Prepared(*self._row(owner, entry))
-
-    def put(self, owner: str, prepared: Sequence[Prepared]) -> None:
-        try:
-            self._shelf.run(owner, Step(statements.APPEND, [each.row for each in prepared]))
-        except StorageError:
-            self._ends.pop(owner, None)
-            raise
-
-    def append_within(self, owner: str, entry: Entry, at_most: int) -> str | None:
-        key, row = self._row(owner, entry)
-        self._ends.pop(owner)
-        added = self._shelf.run(owner, Step(statements.APPEND_WITHIN, row | {"at_most": at_most}))
-        return key if added else None
-
-    def _row(self, owner: str, entry: Entry) -> tuple[str, dict[str, Any]]:
         doc = self._codec.encode(owner, entry.doc)
-        number, total = self._next(owner, len(doc.encode()))
         key = self._stamps.next(entry.when)
-        return key, {
+        row = {
             "store": self._shelf.number,
             "owner": owner,
             "id": key,
@@ -244,9 +227,27 @@ class SqlArchive(Archive):
             "part": entry.part,
             "waiting": entry.waiting,
             "receipt": entry.receipt,
-            "number": number,
-            "total": total,
         }
+        return Prepared(key, row)
+
+    def put(self, owner: str, prepared: Sequence[Prepared]) -> None:
+        rows = [self._numbered(owner, each.row) for each in prepared]
+        try:
+            self._shelf.run(owner, Step(statements.APPEND, rows))
+        except StorageError:
+            self._ends.pop(owner, None)
+            raise
+
+    def append_within(self, owner: str, entry: Entry, at_most: int) -> str | None:
+        prepared = self.prepare(owner, entry)
+        row = self._numbered(owner, prepared.row)
+        self._ends.pop(owner)
+        added = self._shelf.run(owner, Step(statements.APPEND_WITHIN, row | {"at_most": at_most}))
+        return prepared.id if added else None
+
+    def _numbered(self, owner: str, row: dict[str, Any]) -> dict[str, Any]:
+        number, total = self._next(owner, len(row["doc"].encode()))
+        return {**row, "number": number, "total": total}
 
     def _next(self, owner: str, size: int) -> tuple[int, int]:
         """The number of the owner's next entry, and the bytes up to its end."""

@@ -15,6 +15,7 @@ from lxml import etree
 
 from actors.hooks import XEP, Feature, awakes, bound, outbound, receptive, unbound, undeliverable
 from actors.host import Domain
+from actors.mailbox import Mark
 from actors.resource import Resource
 from actors.storage import Archive, Entry, StorageError, together
 from actors.user import User
@@ -100,7 +101,7 @@ class Offline(Feature):
             if user.repeats and self._waits(user, message):
                 return message
             waiting = self._with(user, message)
-            if waiting is None:
+            if waiting is None and not user.repeats:
                 return None
             message = user.accept(message, waiting=True)
             if assigned(message, user.jid) is None:
@@ -108,7 +109,8 @@ class Offline(Feature):
         except StorageError as error:
             log.error("%r: a message could not be stored: %s", user, error)
             raise StanzaError("internal-server-error", "the message could not be stored") from error
-        user.state[self.name] = waiting
+        if waiting is not None:
+            user.state[self.name] = waiting
         return message
 
     def _keep_here(self, user: User, message: Stanza) -> None:
@@ -116,16 +118,17 @@ class Offline(Feature):
         if not any(note.get("from") == self.domain.name for note in message.element.iterfind(DELAY)):
             message = message.with_content(delay(self.domain.name, now))
         assert message.from_ is not None
-        entry = Entry(now, message.from_.bare, message.wire.decode(), waiting=True, receipt=user.mark)
+        entry = Entry(now, message.from_.bare, message.wire.decode(), waiting=True, receipt=str(user.mark or ""))
         self._kept.append(user.jid, entry)
 
     def _waits(self, user: User, message: Stanza) -> bool:
         """Whether it is here already: its client sends it again, as the server has died before it could say so."""
         assert message.from_ is not None
-        stream, begins = user.mark.partition(" ")[0], message.wire.decode().removesuffix("</message>")
+        mark, begins = user.mark, message.wire.decode().removesuffix("</message>")
         for _, entry in self._kept.page(user.jid, peer=message.from_.bare, backwards=True, limit=REPEATED):
-            same = entry.receipt.startswith(f"{stream} ") and entry.doc.startswith(begins)
-            if same and (message.id or entry.receipt == user.mark):
+            kept = Mark.read(entry.receipt)
+            same = mark is not None and kept is not None and mark.repeats(kept, named=bool(message.id))
+            if same and entry.doc.startswith(begins):
                 return True
         return False
 

@@ -157,18 +157,20 @@ class Archive(Feature):
             return None
         # What follows a message has a later id than it, whatever becomes of the clock.
         self._now = max(self._now, self.domain.clock.now())
-        entry = Entry(self._now, peer.bare, message.wire.decode(), peer.resource, waiting, user.mark)
+        mark = user.mark
+        entry = Entry(self._now, peer.bare, message.wire.decode(), peer.resource, waiting, str(mark or ""))
         retracts = retracted_by(message) is not None
         if not (waiting or retracts or user.repeats):
-            state.repeats = None
+            if mark is not None and state.repeats is not None:
+                state.repeats.forget(mark)
             return user.keep(self._kept, entry)
         # Somebody is to find it there at once, and with it all that came before. One that is sent again, since the
         # server died before it could say that it is stored, may have been handed over since, and then waits no more.
         user.finish()
         id = None
-        if user.repeats:
+        if user.repeats and mark is not None:
             state.repeats = state.repeats or Repeats()
-            id = state.repeats.find(self._kept, user.jid, peer, message, user.mark)
+            id = state.repeats.find(self._kept, user.jid, peer, message, mark)
         if id is None:
             id = self._kept.append(user.jid, entry)
         if retracts:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from actors.mailbox import Mark
 from actors.storage import Archive, Entry
 from net.xmpp.jid import JID
 from net.xmpp.stanza import Stanza
@@ -31,27 +32,28 @@ class Repeats:
     """
 
     def __init__(self) -> None:
-        self._kept: dict[tuple[str, JID], dict[str, list[tuple[str, str]]]] = {}
+        self._kept: dict[str, dict[JID, dict[str, list[tuple[str, Mark]]]]] = {}
 
-    def find(self, archive: Archive, owner: JID, peer: JID, message: Stanza, receipt: str) -> str | None:
-        """The id under which this very message is kept; None if it is not.
-
-        A message without an id of its own might as well be another one that says the same: then its number counts.
-        """
-        stream = receipt.partition(" ")[0]
-        conversation = stream, peer.bare
-        if conversation not in self._kept:
-            self._kept[conversation] = _kept(archive, owner, peer, stream)
-        for id, known in self._kept[conversation].get(message.wire.decode(), ()):
-            if message.id or known == receipt:
+    def find(self, archive: Archive, owner: JID, peer: JID, message: Stanza, mark: Mark) -> str | None:
+        """The id under which this very message is kept; None if it is not."""
+        conversations = self._kept.setdefault(mark.stream, {})
+        if peer.bare not in conversations:
+            conversations[peer.bare] = _kept(archive, owner, peer, mark.stream)
+        for id, known in conversations[peer.bare].get(message.wire.decode(), ()):
+            if mark.repeats(known, named=bool(message.id)):
                 return id
         return None
 
+    def forget(self, mark: Mark) -> None:
+        """Nothing comes again on this stream any more."""
+        self._kept.pop(mark.stream, None)
 
-def _kept(archive: Archive, owner: JID, peer: JID, stream: str) -> dict[str, list[tuple[str, str]]]:
-    """What has come on this stream, with the ids and receipts of each."""
-    kept: dict[str, list[tuple[str, str]]] = {}
+
+def _kept(archive: Archive, owner: JID, peer: JID, stream: str) -> dict[str, list[tuple[str, Mark]]]:
+    """What has come on this stream, with the ids and marks of each."""
+    kept: dict[str, list[tuple[str, Mark]]] = {}
     for id, entry in latest(archive, owner, peer):
-        if entry.receipt.startswith(f"{stream} "):
-            kept.setdefault(entry.doc, []).append((id, entry.receipt))
+        mark = Mark.read(entry.receipt)
+        if mark is not None and mark.stream == stream:
+            kept.setdefault(entry.doc, []).append((id, mark))
     return kept

@@ -139,7 +139,7 @@ class Push(Feature):
     def kept(self, user: User, message: Stanza, waiting: bool) -> Stanza:
         """Nobody can be given it now; or could, and has not got it."""
         if waiting:
-            self._call(user, (message,))
+            user.once_kept(self._call, user, (message,))
         return message
 
     @delivered
@@ -148,7 +148,7 @@ class Push(Feature):
         is for one client alone (XEP-0280 §6.1) is for one device.
         """
         if takers:
-            self._call(user, (message,), None if eligible(message, "received") else takers)
+            user.once_kept(self._call, user, (message,), None if eligible(message, "received") else takers)
         return False
 
     @hibernates
@@ -199,9 +199,7 @@ class Push(Feature):
         inbox, over = user.actor_inbox, Due(self.name, device.id)
         self.domain.clock.after(REST_SECONDS, lambda: inbox.tell(over))
         # Past `user.route`: the message's receipt goes with the message.
-        user.once_kept(
-            self.domain.router.route, Stanza("iq", type="set", from_=user.jid, to=app_server, id=device.id, body=body)
-        )
+        self.domain.router.route(Stanza("iq", type="set", from_=user.jid, to=app_server, id=device.id, body=body))
 
     def _summary(self, user: User, device: Device) -> Element | None:
         asking = sum(item.asks and not user.shuns(contact) for contact, item in user.roster)

@@ -217,7 +217,7 @@ class StreamManagement(Feature):
         saved = self._streams.resource(jid, previd) or SavedResource("", interested=False, directed=[], state={})
         stanzas = [*self._streams.stanzas(jid, previd)]
         session = Session(self.domain.router, None)
-        session.revive(self.domain, jid.with_resource(stream.resource))
+        session.revive(self.domain, jid.with_resource(stream.resource), stream.lang)
         presence = Stanza.read(parse(saved.presence.encode())).at_rest() if saved.presence else None
         session.presence, session.interested = presence, saved.interested
         session.priority = priority(presence) if presence is not None else 0

@@ -373,6 +373,7 @@ class Managed:
             acknowledged=self._out.acknowledged,
             seconds=self.seconds,
             seen=self._keeping.marks(),
+            lang=self._session.lang,
         )
 
     def revive(self, stream: SavedStream, stanzas: list[tuple[int, SavedStanza]]) -> None:

@@ -30,6 +30,7 @@ NUMBERS = 1000
 class SavedStream(msgspec.Struct, frozen=True):
     """`received`: so many stanzas were handled. `acknowledged`: the last one that the client has. `seconds`: how long
     it may hibernate. `ended`: when it has (UTC seconds), None while it can be resumed; it is only remembered then.
+    `lang`: its language.
     """
 
     resource: str
@@ -38,6 +39,7 @@ class SavedStream(msgspec.Struct, frozen=True):
     seconds: float
     seen: Marks
     ended: float | None = None
+    lang: str = ""
 
 
 class SavedStanza(msgspec.Struct, frozen=True):
