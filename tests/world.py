@@ -184,11 +184,11 @@ class Client:
         written = "".join(f" {name}='{value}'" for name, value in {"version": "1.0", **attributes}.items())
         return self.says(f"<stream:stream to='{to}' xmlns='jabber:client' xmlns:stream='{STREAM}'{written}>")
 
-    def logs_in(self, user: str, password: str = PASSWORD, *, to: str = "localhost") -> Client:
+    def logs_in(self, user: str, password: str = PASSWORD, *, to: str = "localhost", **attributes: str) -> Client:
         """Authenticates with PLAIN on an open stream, and opens the stream, to the domain `to`, again."""
         initial = base64.b64encode(f"\0{user}\0{password}".encode()).decode()
         self.says(f"<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='PLAIN'>{initial}</auth>")
-        return self.opens(to)
+        return self.opens(to, **attributes)
 
     def binds(self, resource: str = "") -> Client:
         """Binds a resource, and forgets what was heard so far."""

@@ -162,7 +162,10 @@ class MemoryArchive(Archive):
 
     def put(self, owner: str, prepared: Sequence[Prepared]) -> None:
         there = self._shelf.rows.setdefault(owner, [])
-        for _, row in prepared:
+        for id, row in prepared:
+            place = bisect_left(there, id, key=_id)
+            if place < len(there) and there[place].id == id:
+                continue
             number, total = (there[-1].number, there[-1].total) if there else (0, 0)
             insort(there, row._replace(number=number + 1, total=total + len(row.doc.encode())))
 

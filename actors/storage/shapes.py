@@ -154,7 +154,10 @@ class Archive:
         raise NotImplementedError
 
     def put(self, owner: str, prepared: Sequence[Prepared]) -> None:
-        """Add the owner's entries that have been prepared: all of them or, on an error, none."""
+        """Add the owner's entries that have been prepared: all of them or, on an error, none.
+
+        Those that are there already, since nobody has heard that they were stored, stay as they are.
+        """
         raise NotImplementedError
 
     def append_within(self, owner: str, entry: Entry, at_most: int) -> str | None:

@@ -8,6 +8,7 @@ import gevent
 import pytest
 from gevent.event import Event
 
+from actors.mailbox import Receipt
 from actors.storage import Prepared, StorageError
 from actors.storage.memory import MemoryArchive
 from actors.user import User
@@ -176,12 +177,38 @@ def test_a_retraction_finds_what_came_just_before_it(romeo: Client, juliet: Clie
     assert second.find("{urn:xmpp:message-retract:1}retract") is not None
 
 
-def test_what_fails_in_the_end_ends_the_user_and_not_the_others(
+def test_whatever_goes_wrong_with_storage_the_senders_are_told(
     romeo: Client, juliet: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    romeo.says("<enable xmlns='urn:xmpp:sm:3'/>").hears()
     with monkeypatch.context() as patched:
         patched.setattr(MemoryArchive, "put", lambda *_: 1 / 0)
-        romeo.says(message("1"))
-    assert ids(juliet) == []
-    romeo.says(message("2"))
+        romeo.says(message("1") + message("2"))
+    assert [(node.get("id"), failure(node)) for node in romeo.hears() if node.get("type") == "error"] == [
+        ("1", ("cancel", "internal-server-error")),
+        ("2", ("cancel", "internal-server-error")),
+    ]
+    romeo.says(message("3") + "<r xmlns='urn:xmpp:sm:3'/>")
+    assert romeo.hears()[-1].get("h") == "3"
+    assert ids(juliet) == ["3"]
+
+
+def test_what_cannot_be_routed_in_the_end_is_refused_and_the_others_go_on(
+    world: World, romeo: Client, juliet: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    romeo.says("<enable xmlns='urn:xmpp:sm:3' resume='true'/>").hears()
+    route = world.router.route
+
+    def fail(stanza: Stanza, receipt: Receipt | None = None) -> None:
+        if stanza.id == "1" and stanza.type != "error":
+            raise RuntimeError("made to fail")
+        route(stanza, receipt)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(world.router, "route", fail)
+        romeo.says(message("1") + message("2"))
+    assert failure(romeo.hears()[0]) == ("cancel", "internal-server-error")
     assert ids(juliet) == ["2"]
+    world.clock.advance(1.1)
+    romeo.says("<r xmlns='urn:xmpp:sm:3'/>")
+    assert romeo.hears()[-1].get("h") == "2"

@@ -13,8 +13,9 @@ from actors.config import Config
 from actors.reload import CannotReload, changes, frozen
 from actors.router import DROWSE
 from actors.server import Server, configure
+from actors.storage import Map
 from net.tls import self_signed
-from tests.world import PASSWORD, STREAM, Client, StoppedClock, World, settle
+from tests.world import PASSWORD, STREAM, Client, StoppedClock, World, failure, settle
 
 
 @pytest.fixture(autouse=True)
@@ -311,6 +312,18 @@ def test_a_feature_is_switched_off_and_on(start: Start) -> None:
     for sets, kind in ((('xeps.disabled=["ping"]',), "error"), ((), "result")):
         running.reload(*sets)
         assert romeo.asks("get", "<ping xmlns='urn:xmpp:ping'/>", to="localhost").get("type") == kind
+
+
+def test_who_was_there_before_a_feature_was_switched_on_has_it_all_the_same(start: Start) -> None:
+    running = start('xeps.disabled=["blocking"]')
+    juliet, romeo = running.connect("juliet"), running.connect("romeo")
+    blocked = running.server.storage.store("blocking", Map)
+    blocked.put("juliet@localhost", "romeo@localhost", True)
+    romeo.says("<message to='juliet@localhost/x' id='1'/>")
+    running.reload()
+    romeo.says("<message to='juliet@localhost/x' id='2'/>")
+    assert [node.get("id") for node in juliet.hears()] == ["1"]
+    assert failure(romeo.hears_one()) == ("cancel", "service-unavailable")
 
 
 def test_a_listener_that_is_added_accepts_and_one_that_is_removed_does_not(start: Start) -> None:

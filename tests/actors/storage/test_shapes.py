@@ -406,6 +406,14 @@ def test_what_has_been_prepared_is_there_when_it_has_been_put_there(storage: Sto
     assert extent.entries == 5
 
 
+def test_what_is_put_there_twice_is_there_once(storage: Storage) -> None:
+    archive = storage.store("archive", Archive)
+    prepared = [archive.prepare(ALICE, entry(1)), archive.prepare(ALICE, entry(2))]
+    archive.put(ALICE, prepared[:1])
+    archive.put(ALICE, prepared)
+    assert [id for id, _ in archive.page(ALICE, limit=9)] == [each.id for each in prepared]
+
+
 def test_what_is_appended_while_others_are_on_their_way_counts_on(storage: Storage) -> None:
     archive = storage.store("archive", Archive)
     archive.append(ALICE, entry(1))

@@ -1,8 +1,12 @@
 """Who is called when, and how often."""
 
+from collections.abc import Sequence
+
 import pytest
 
 from actors.mailbox import Inbound, Receipt
+from actors.storage import Prepared, StorageError
+from actors.storage.memory import MemoryArchive
 from net.transport import Disconnected
 from net.xmpp.jid import JID
 from net.xmpp.stanza import Stanza
@@ -320,3 +324,21 @@ def test_a_push_holds_back_no_acknowledgement_and_has_no_part_in_it(monkeypatch:
     assert "a" in names(sender.says(chat() + R))
     assert len(app_server.pushes(None)) == 2
     assert receipts == [None, None]
+
+
+def test_of_what_could_not_be_kept_nobody_hears(monkeypatch: pytest.MonkeyPatch) -> None:
+    world, app_server, romeo = a_world()
+    world.available("juliet", "desk")
+
+    put = MemoryArchive.put
+
+    def fail(archive: MemoryArchive, owner: str, prepared: Sequence[Prepared]) -> None:
+        if owner == JULIET:
+            raise StorageError("made to fail")
+        put(archive, owner, prepared)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(MemoryArchive, "put", fail)
+        romeo.says(chat())
+    romeo.says(chat())
+    assert app_server.counts == ["1"]

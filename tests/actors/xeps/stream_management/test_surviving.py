@@ -12,6 +12,7 @@ from actors.storage import Archive, Entry
 from actors.xeps.archive import latest
 from net.xmpp.jid import JID
 from tests.actors.xeps.stream_management.managing import (
+    ENABLE_RESUMPTION,
     R,
     a,
     acknowledges,
@@ -34,7 +35,7 @@ class Lives:
     """Servers, one after the other, over the same database."""
 
     def __init__(self, folder: Path) -> None:
-        self._sets = (f'storage.url="sqlite:///{folder / "db"}"', f'data_dir="{folder}"')
+        self._sets: tuple[str, ...] = (f'storage.url="sqlite:///{folder / "db"}"', f'data_dir="{folder}"')
         self.world = World("romeo", "juliet", sets=self._sets)
 
     def dies(self) -> World:
@@ -47,6 +48,11 @@ class Lives:
     def stops(self) -> World:
         self.world.server.stop()
         return self._begin()
+
+    def goes_on_with(self, *sets: str) -> World:
+        """Another life with these options."""
+        self._sets += sets
+        return self.stops()
 
     def _begin(self) -> World:
         time = self.world.clock.time
@@ -390,6 +396,60 @@ def test_each_conversation_is_looked_at_once(lives: Lives, monkeypatch: pytest.M
     romeo.says("".join(chat("romeo@localhost", f"m{n}") for n in range(4)))
     assert len(looked) == 1
     assert kept(romeo) == ["m0", "m1", "m2", "m3"]
+
+
+def test_a_conversation_is_not_looked_at_again_for_what_others_say_in_between(
+    lives: Lives, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked: list[JID] = []
+    looking = latest.latest
+
+    def counted(store: Archive, owner: JID, peer: JID) -> Iterator[tuple[str, Entry]]:
+        looked.append(owner)
+        return looking(store, owner, peer)
+
+    world, romeo = unsaid(lives, chat("juliet@localhost", "m0"))
+    juliet = world.available("juliet", "balcony")
+    monkeypatch.setattr(latest, "latest", counted)
+    for number in range(4):
+        romeo.says(chat("juliet@localhost", f"m{number}"))
+        juliet.says(chat("romeo@localhost", f"n{number}"))
+    assert sorted(looked) == ["juliet@localhost", "romeo@localhost"]
+
+
+def test_who_always_uses_the_same_id_says_something_new_with_each(lives: Lives) -> None:
+    alert = chat("juliet@localhost", "alert")
+    romeo = managed(lives.world, "romeo", "orchard")
+    id = previd(romeo)
+    acknowledges(romeo.says(alert + R))
+    world = lives.dies()
+    assert stanzas(world.connect("juliet", "balcony").says("<presence/>").says("<presence type='unavailable'/>")) == [
+        "alert"
+    ]
+    resumes(world, "romeo", id, 1).says(alert)
+    assert stanzas(world.connect("juliet", "garden").says("<presence/>")) == ["alert"]
+
+
+def test_a_message_is_known_again_though_its_language_is_that_of_the_stream(lives: Lives) -> None:
+    world = lives.world
+    romeo = world.wire().opens().logs_in("romeo", **{"xml:lang": "en"}).binds("orchard")
+    romeo.says(ENABLE_RESUMPTION).says("<presence/>")
+    id = previd(romeo)
+    acknowledges(romeo.says(R))
+    romeo.says(chat("juliet@localhost", "m0"))
+    world = lives.dies()
+    again = resumes(world, "romeo", id, 1).says(chat("juliet@localhost", "m0") + chat("juliet@localhost", "m1"))
+    assert kept(again) == kept(world.connect("juliet")) == ["m0", "m1"]
+
+
+def test_there_is_room_for_what_waits_already(lives: Lives) -> None:
+    first, second = chat("juliet@localhost", "m0"), chat("juliet@localhost", "m1")
+    lives.goes_on_with("limits.offline=2")
+    world, romeo = unsaid(lives, first + second)
+    romeo.hears()
+    romeo.says(first + second)
+    assert [node for node in romeo.hears() if node.get("type") == "error"] == []
+    assert stanzas(world.connect("juliet", "balcony").says("<presence/>")) == ["m0", "m1"]
 
 
 NOT_KEPT = "<no-permanent-store xmlns='urn:xmpp:hints'/>"
