@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 from actors.actor import Inbox, told
 from actors.batching import Stanzas
-from actors.bindings import Bindings
 from actors.contacts import QUERY, Contacts
 from actors.delivery import Fate, recipients
 from actors.mailbox import (
@@ -16,9 +15,7 @@ from actors.mailbox import (
     BindRefused,
     Close,
     Deliver,
-    Disabled,
     Due,
-    Enabled,
     Inbound,
     Kick,
     ListClients,
@@ -29,11 +26,9 @@ from actors.mailbox import (
     Reattach,
     Receipt,
     Released,
-    Remove,
     Resume,
     ResumeRefused,
     Returned,
-    Revoked,
     Settled,
     Sleep,
     Unbind,
@@ -41,9 +36,10 @@ from actors.mailbox import (
 )
 from actors.presence import Presence
 from actors.resource import Resource
+from actors.standing import Standing
 from actors.storage import StorageError
 from actors.subscription import TYPES
-from net.xmpp.errors import StanzaError, StreamError
+from net.xmpp.errors import StanzaError
 from net.xmpp.jid import JID
 from net.xmpp.offers import SESSION
 from net.xmpp.stanza import Stanza
@@ -52,7 +48,7 @@ if TYPE_CHECKING:
     from actors.host import Domain
 
 
-class User(Bindings):
+class User(Standing):
     """One bare JID, with an account or without: it also answers for those that do not exist.
 
     `resources` by resourcepart, in the order in which they were bound. `state` belongs to the features, by name.
@@ -327,57 +323,11 @@ class User(Bindings):
         if self._receipt is not None:
             self._done(self._receipt)
 
-    @told(Enabled)
-    def on_enabled(self, message: Enabled) -> None:
-        """They learn now what they would have when the User came into memory."""
-        for handler, needed in self.domain.hooks.awakes:
-            if handler.__self__.name in message.features:
-                handler(self, *(self.domain.storage.glance(self.jid, needed) if needed else ()))
-
     @told(Due)
     def on_due(self, message: Due) -> None:
         handler = self.domain.hooks.due.get(message.feature)
         if handler is not None:
             handler(self, message.what)
-
-    # -- the account
-
-    @told(Disabled)
-    def on_disabled(self, message: Disabled) -> None:
-        self.disabled = message.reason is not None
-        if self.disabled:
-            for resource in self.resources.values():
-                resource.session.tell(Close(StreamError("not-authorized", "the account has been disabled")))
-
-    @told(Revoked)
-    def on_revoked(self, message: Revoked) -> None:
-        """A client has lost its access (XEP-0494 §3.2). One that has no resource yet gets none: see `on_bind`."""
-        for resource in self.resources.values():
-            if resource.client == message.client:
-                resource.session.tell(
-                    Close(StreamError("not-authorized", "the access of this client has been revoked"))
-                )
-
-    @told(Remove)
-    def on_remove(self, message: Remove) -> None:
-        """The account is gone. Its contacts are told, as if the user had taken them all from the roster."""
-        try:
-            self.domain.storage.forget(self.jid)
-        except StorageError as error:
-            if message.request is None:
-                raise
-            self.domain.router.bounce(message.request, error)
-            return
-        self.domain.accounts.guests.dismiss(self.jid)
-        if message.request is not None:
-            self._take_iq(message.request.result())
-        self.exists = False
-        for resource in list(self.resources.values()):
-            resource.session.tell(Close(StreamError("not-authorized", "the account has been removed")))
-            self._lose(resource)
-        self.contacts.take_leave_of_all()
-        self.state.clear()
-        self.on_start()
 
     # -- the end, and what comes after it
 
