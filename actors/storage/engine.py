@@ -4,7 +4,7 @@ from collections.abc import Generator
 from pathlib import Path
 from typing import Protocol
 
-from sqlalchemy import URL, Connection
+from sqlalchemy import URL, Connection, Insert
 
 from actors.storage.writer import Writer
 
@@ -15,6 +15,10 @@ class Engine(Protocol):
     @property
     def LANES(self) -> int:  # noqa: N802 - a constant of the module
         """How many connections to write with."""
+
+    @property
+    def APPEND(self) -> Insert:  # noqa: N802 - a constant of the module
+        """Adds entries. Of those that are there already nothing changes, and that is no error."""
 
     def connect(self, url: URL) -> Connection:
         """A connection to write with, to a database with the newest schema."""

@@ -7,7 +7,7 @@ from pathlib import Path
 from time import monotonic
 from typing import Any, TypeVar, Unpack
 
-from sqlalchemy import URL, Connection, Select
+from sqlalchemy import URL, Connection, Insert, Select
 
 from actors.storage import backups, statements
 from actors.storage.check import flaws
@@ -92,7 +92,7 @@ class SqlStorage(Storage):
         if shape is Map:
             return SqlMap(shelf, codec)
         if shape is Archive:
-            return SqlArchive(shelf, codec, self._stamps)
+            return SqlArchive(shelf, codec, self._stamps, self._engine.APPEND)
         return SqlBlobs(shelf)
 
     def glance(self, owner: str, stores: Sequence[Any]) -> list[Any]:
@@ -203,7 +203,8 @@ class SqlMap(Map[D]):
 
 
 class SqlArchive(Archive):
-    def __init__(self, shelf: _Shelf, codec: Codec[Document], stamps: Stamps) -> None:
+    def __init__(self, shelf: _Shelf, codec: Codec[Document], stamps: Stamps, append: Insert) -> None:
+        self._append = append
         self._shelf = shelf
         self._codec = codec
         self._stamps = stamps
@@ -233,7 +234,7 @@ class SqlArchive(Archive):
     def put(self, owner: str, prepared: Sequence[Prepared]) -> None:
         rows = [self._numbered(owner, each.row) for each in prepared]
         try:
-            self._shelf.run(owner, Step(statements.APPEND, rows))
+            self._shelf.run(owner, Step(self._append, rows))
         except StorageError:
             self._ends.pop(owner, None)
             raise

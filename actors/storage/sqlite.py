@@ -7,16 +7,20 @@ from pathlib import Path
 from typing import Any
 
 from alembic.util import CommandError
-from sqlalchemy import URL, Connection, create_engine, event
+from sqlalchemy import URL, Connection, create_engine, event, insert
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import NullPool
 
 from actors.storage.errors import StorageError, reason
 from actors.storage.schema import migrate
+from actors.storage.tables import entry
 from actors.storage.writer import WRITES, Writer
 
 LANES = 1
 """One file has one writer at a time."""
+
+# The standard's words for it would have each row inserted by itself.
+APPEND = insert(entry).prefix_with("OR IGNORE")
 
 PATIENCE = 5.0
 """Seconds to wait while another process holds the file."""

@@ -24,7 +24,6 @@ from sqlalchemy import (
     union_all,
     update,
 )
-from sqlalchemy.dialects import postgresql
 
 from actors.storage.tables import WAITS, blob, entry, item, record, sought, store, upsert
 from actors.storage.words import Matches
@@ -80,8 +79,6 @@ GET_BLOB = select(blob.c.data).where(*_row(blob, "store", "key"))
 PUT_BLOB = upsert(blob)
 DELETE_BLOB = delete(blob).where(*_row(blob, "store", "key"))
 
-# An id is given once. One that is there has been stored by a commit of which nobody has heard that it succeeded.
-APPEND = postgresql.insert(entry).on_conflict_do_nothing()
 DELETE_ENTRY = delete(entry).where(*_row(entry, "store", "owner", "id"))
 
 _held = select(literal(1)).where(*_row(entry, "store", "owner")).limit(bindparam("at_most")).subquery()
