@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+# When a batch has as much as this it is finished: large messages gain nothing by waiting for each other.
+MOST_CHARACTERS = 100_000
+
 Stanzas = Outbound | Inbound | Returned
 
 
@@ -40,6 +43,7 @@ class Batching(Actor):
 
     jid: JID
     unfinished: list[Held]
+    _weight = 0
     _receipt: Receipt | None
     _message: Stanzas | None
 
@@ -49,7 +53,7 @@ class Batching(Actor):
 
     def _join(self, message: Stanzas) -> None:
         """This comes behind what is held. There are batches of messages only."""
-        if message.stanza.kind == "message":
+        if message.stanza.kind == "message" and self._weight < MOST_CHARACTERS:
             self._hold(message)
         else:
             self.finish()
@@ -71,6 +75,7 @@ class Batching(Actor):
         last = self.unfinished[-1] if self.unfinished else None
         held = last if last is not None and last.message is message else self._hold(message)
         held.entries.append((archive, prepared))
+        self._weight += len(entry.doc)
         return prepared.id
 
     def once_kept(self, effect: Callable[..., Any], *arguments: Any) -> None:
@@ -82,7 +87,7 @@ class Batching(Actor):
 
     def finish(self) -> None:
         """Stores the batch, waits for that, and lets out what came of it."""
-        batch, self.unfinished = self.unfinished, []
+        batch, self.unfinished, self._weight = self.unfinished, [], 0
         under_way = self._message, self._receipt
         for held, error in zip(batch, self._store(batch), strict=True):
             if error is not None:

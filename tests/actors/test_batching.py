@@ -8,6 +8,7 @@ import gevent
 import pytest
 from gevent.event import Event
 
+from actors import batching
 from actors.mailbox import Receipt
 from actors.storage import Prepared, StorageError
 from actors.storage.memory import MemoryArchive
@@ -65,6 +66,20 @@ def test_what_comes_at_once_is_stored_at_once(romeo: Client, juliet: Client, mon
     assert stored == [("romeo@localhost", 5), ("juliet@localhost", 5)]
     assert ids(juliet) == ["0", "1", "2", "3", "4"]
     assert len(query(juliet).ids) == len(query(romeo).ids) == 5
+
+
+def test_a_batch_has_its_bounds(romeo: Client, juliet: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    stored: list[int] = []
+
+    def count(archive: MemoryArchive, owner: str, prepared: Sequence[Prepared]) -> None:
+        stored.append(len(prepared))
+        put(archive, owner, prepared)
+
+    monkeypatch.setattr(MemoryArchive, "put", count)
+    monkeypatch.setattr(batching, "MOST_CHARACTERS", 1000)
+    romeo.says("".join(message(str(number), f"<body>{'x' * 400}</body>") for number in range(6)))
+    assert stored[:3] == [2, 2, 2]
+    assert ids(juliet) == ["0", "1", "2", "3", "4", "5"]
 
 
 @pytest.mark.parametrize("waits", ["romeo@localhost", "juliet@localhost"])
