@@ -49,7 +49,8 @@ class Session(Resumption):
     stream header of the peer's has been accepted since the start or the last restart. `type`: "c2s_unauthed", then
     "c2s". `username`, `host`, `resource`, `full_jid`: None until they are known. `priority`, `presence`: of the last
     presence that was not directed; 0 and None without. `interested`: the roster has been asked for. `roster`: the
-    user's, as of now; None before binding. Besides, `gate`: what a feature has put between this and the client.
+    user's, as of now; None before binding. Besides, `lang`: the language of the stream; `gate`: what a feature has put
+    between this and the client.
     """
 
     gate: Gate | None = None

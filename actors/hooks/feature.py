@@ -8,6 +8,7 @@ import msgspec
 
 if TYPE_CHECKING:
     from actors.host import Domain
+    from actors.user import User
 
 
 class XEP(NamedTuple):
@@ -40,6 +41,13 @@ class Feature:
     def __init__(self, domain: Domain, options: Any) -> None:
         self.domain = domain
         self.options = options
+
+    def keep_in_mind(self, user: User, what: Any) -> None:
+        """Remembers this of the user in its `state` or, where it is empty, nothing: see `for_some`."""
+        if what:
+            user.state[self.name] = what
+        else:
+            user.state.pop(self.name, None)
 
     @property
     def wanted(self) -> bool:

@@ -84,7 +84,7 @@ class Blocking(Feature):
     @awakes(lambda feature: (feature._lists,))
     def remember(self, user: User, items: Mapping[str, Any]) -> None:
         """Whatever the user does first, it is asked who is blocked."""
-        self._keep(user, frozenset(map(JID.parse, items)))
+        self.keep_in_mind(user, frozenset(map(JID.parse, items)))
 
     @shuns
     def shuns(self, user: User, jid: JID) -> bool:
@@ -100,12 +100,6 @@ class Blocking(Feature):
     def _blocked(self, user: User) -> frozenset[JID]:
         blocked: frozenset[JID] = user.state.get(self.name, NOBODY)
         return blocked
-
-    def _keep(self, user: User, blocked: frozenset[JID]) -> None:
-        if blocked:
-            user.state[self.name] = blocked
-        else:
-            user.state.pop(self.name, None)
 
     # -- the list
 
@@ -136,7 +130,7 @@ class Blocking(Feature):
             for entity in _audience(user, resource, new):
                 user.route(gone.addressed(entity))
                 resource.directed.pop(entity, None)
-        self._keep(user, before | new)
+        self.keep_in_mind(user, before | new)
         self._push(user, BLOCK, items)
         return iq.result()
 
@@ -147,7 +141,7 @@ class Blocking(Feature):
         before = self._blocked(user)
         freed = before & items.keys() if items else before
         self._lists.change(user.jid, dict.fromkeys(freed))
-        self._keep(user, before - freed)
+        self.keep_in_mind(user, before - freed)
         for resource in _available(user):
             assert resource.presence is not None
             for entity in _audience(user, resource, freed):

@@ -114,19 +114,13 @@ class Push(Feature):
         jid, node = address(iq.payload)
         self._registrations.remove(user.jid, jid, node)
         left = [device for device in self._devices(user) if not device.registration.is_of(jid, node)]
-        self._keep(user, left)
+        self.keep_in_mind(user, tuple(left))
         return iq.result()
 
     @awakes(lambda feature: (feature._registrations.map,))
     def remember(self, user: User, stored: Mapping[str, Registration]) -> None:
         """Most users have no devices, and then nothing is remembered of them."""
-        self._keep(user, [Device(each) for each in stored.values() if each.enabled])
-
-    def _keep(self, user: User, devices: Iterable[Device]) -> None:
-        if kept := tuple(devices):
-            user.state[self.name] = kept
-        else:
-            user.state.pop(self.name, None)
+        self.keep_in_mind(user, tuple(Device(each) for each in stored.values() if each.enabled))
 
     def _devices(self, user: User) -> tuple[Device, ...]:
         """Those that can be reached."""
@@ -252,7 +246,7 @@ class Push(Feature):
         )
         if not enabled:
             log.info("no more pushes to %s: %s", before.jid, verdict.result)
-            self._keep(user, (each for each in self._devices(user) if each is not device))
+            self.keep_in_mind(user, tuple(each for each in self._devices(user) if each is not device))
         try:
             self._registrations.put(user.jid, device.registration)
         except StorageError as error:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import sys
-from itertools import groupby, islice
-from operator import attrgetter
+from itertools import islice
 from pathlib import Path
 
 from actors.server import Server, configure
@@ -18,10 +17,10 @@ def main(config: str, user: int, count: int) -> None:
     server = Server(configure(Path(config), ()))
     archive = server.storage.store("archive", Archive)
     messages = remembered(user, count, server.router.clock.now())
-    for owner, some in groupby(messages, key=attrgetter("owner")):
-        while part := list(islice(some, AT_ONCE)):
-            entries = [Entry(message.when, message.peer, message.xml, message.resource) for message in part]
-            archive.put(owner, [archive.prepare(owner, entry) for entry in entries])
+    while some := list(islice(messages, AT_ONCE)):
+        owner = some[0].owner
+        entries = [Entry(message.when, message.peer, message.xml, message.resource) for message in some]
+        archive.put(owner, [archive.prepare(owner, entry) for entry in entries])
     server.stop()
 
 

@@ -383,24 +383,8 @@ def test_what_was_said_on_an_earlier_stream_is_not_taken_for_it(lives: Lives) ->
     assert kept(romeo) == kept(world.connect("juliet")) == ["", "m1", ""]
 
 
-def test_each_conversation_is_looked_at_once(lives: Lives, monkeypatch: pytest.MonkeyPatch) -> None:
-    looked: list[JID] = []
-    looking = latest.latest
-
-    def counted(store: Archive, owner: JID, peer: JID) -> Iterator[tuple[str, Entry]]:
-        looked.append(peer)
-        return looking(store, owner, peer)
-
-    _, romeo = unsaid(lives, chat("romeo@localhost", "m0"))
-    monkeypatch.setattr(latest, "latest", counted)
-    romeo.says("".join(chat("romeo@localhost", f"m{n}") for n in range(4)))
-    assert len(looked) == 1
-    assert kept(romeo) == ["m0", "m1", "m2", "m3"]
-
-
-def test_a_conversation_is_not_looked_at_again_for_what_others_say_in_between(
-    lives: Lives, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def looks(monkeypatch: pytest.MonkeyPatch) -> list[JID]:
+    """In whose archives it is looked, from now on, for what has come before."""
     looked: list[JID] = []
     looking = latest.latest
 
@@ -408,9 +392,24 @@ def test_a_conversation_is_not_looked_at_again_for_what_others_say_in_between(
         looked.append(owner)
         return looking(store, owner, peer)
 
+    monkeypatch.setattr(latest, "latest", counted)
+    return looked
+
+
+def test_each_conversation_is_looked_at_once(lives: Lives, monkeypatch: pytest.MonkeyPatch) -> None:
+    _, romeo = unsaid(lives, chat("romeo@localhost", "m0"))
+    looked = looks(monkeypatch)
+    romeo.says("".join(chat("romeo@localhost", f"m{n}") for n in range(4)))
+    assert looked == ["romeo@localhost"]
+    assert kept(romeo) == ["m0", "m1", "m2", "m3"]
+
+
+def test_a_conversation_is_not_looked_at_again_for_what_others_say_in_between(
+    lives: Lives, monkeypatch: pytest.MonkeyPatch
+) -> None:
     world, romeo = unsaid(lives, chat("juliet@localhost", "m0"))
     juliet = world.available("juliet", "balcony")
-    monkeypatch.setattr(latest, "latest", counted)
+    looked = looks(monkeypatch)
     for number in range(4):
         romeo.says(chat("juliet@localhost", f"m{number}"))
         juliet.says(chat("romeo@localhost", f"n{number}"))
