@@ -143,7 +143,7 @@ class Negotiation(Actor):
         return header(id=secrets.token_urlsafe(12), from_=name, to=self._to or "")
 
     @property
-    def _state(self) -> State:
+    def _state(self) -> int:
         state = State.SECURE if self.conn is not None and self.conn.secured else State.NEW
         return state | State.AUTHENTICATED if self.type == "c2s" else state
 
@@ -202,7 +202,7 @@ class Negotiation(Actor):
             raise StreamError("policy-violation", "a login is under way")
 
     def _start_tls(self, conn: Transport) -> None:
-        if self._state is State.NEW:
+        if self._state == State.NEW:
             conn.send(f'<proceed xmlns="{TLS}"/>'.encode())
             conn.secure(self.host or "")
         else:  # RFC 6120 §5.4.2.2: it was not offered

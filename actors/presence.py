@@ -151,8 +151,9 @@ class Presence:
         Not to contacts who have answered with an error (§4.4.2).
         """
         user = self._user
+        may_be_there = user.domain.router.may_be_there
         for contact, item in user.roster:
-            if item.sees_user and contact not in resource.unwanted:
+            if item.sees_user and may_be_there(contact) and contact not in resource.unwanted:
                 user.route(stanza.addressed(contact))
         own = stanza.addressed(user.jid)
         for other in user.resources.values():

@@ -147,6 +147,7 @@ def prepare_resource(text: str) -> str:
     return _enforce("resourcepart", _OPAQUE, text)
 
 
+@lru_cache(maxsize=1024)
 def prepare_domain(text: str) -> str:
     """The domainpart in the form to store and compare (RFC 7622 §3.2): an IPv6 literal in brackets, or U-labels.
 

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from enum import Flag, auto
+from functools import cache
 from typing import NamedTuple
 
 
-class State(Flag):
-    """What has been reached on a stream."""
+class State:
+    """What has been reached on a stream: the sum of these. (Of enum's flags a login would ask thirty questions.)"""
 
     NEW = 0
-    SECURE = auto()
-    AUTHENTICATED = auto()
-    BOUND = auto()
+    SECURE = 1
+    AUTHENTICATED = 2
+    BOUND = 4
 
 
 class Offer(NamedTuple):
@@ -21,13 +21,13 @@ class Offer(NamedTuple):
 
     name: str
     content: bytes
-    needs: State = State.NEW
-    forbids: State = State.NEW
-    grants: State = State.NEW
+    needs: int = State.NEW
+    forbids: int = State.NEW
+    grants: int = State.NEW
 
-    def fits(self, state: State) -> bool:
+    def fits(self, state: int) -> bool:
         """Whether it can be offered to a stream in this state."""
-        return self.needs in state and not self.forbids & state and bool(self.content)
+        return not self.needs & ~state and not self.forbids & state and bool(self.content)
 
 
 TLS = "urn:ietf:params:xml:ns:xmpp-tls"
@@ -38,6 +38,7 @@ SESSION = "urn:ietf:params:xml:ns:xmpp-session"
 CHANNEL_BINDING = "urn:xmpp:sasl-cb:0"
 
 
+@cache
 def starttls(*, required: bool) -> Offer:
     """RFC 6120 §5.4.1; on a stream that is to be secured first it stands alone (§5.3.1)."""
     inside = b"<required/>" if required else b""
@@ -71,7 +72,7 @@ def _listed(names: Iterable[str]) -> str:
     return "".join(f"<mechanism>{name}</mechanism>" for name in names)
 
 
-def after_login(name: str, content: bytes, *, forbids: State = State.BOUND, grants: State = State.NEW) -> Offer:
+def after_login(name: str, content: bytes, *, forbids: int = State.BOUND, grants: int = State.NEW) -> Offer:
     """A feature of an authenticated stream that has not been bound yet."""
     return Offer(name, content, State.AUTHENTICATED, forbids, grants)
 
@@ -86,6 +87,6 @@ AFTER_LOGIN = (
 )
 
 
-def features(offers: Iterable[Offer], state: State) -> bytes:
+def features(offers: Iterable[Offer], state: int) -> bytes:
     """The <stream:features/> for a stream in this state."""
     return b"<stream:features>" + b"".join(o.content for o in offers if o.fits(state)) + b"</stream:features>"

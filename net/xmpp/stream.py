@@ -6,8 +6,8 @@ it is not (RFC 6120 §5.4.3.3, plaintext after <starttls/>). Once resource bindi
 
 There are two ways to read. The careful one feeds the parser tag by tag: it knows exactly where an element ends, how
 much of the next one has come, and what stood before an error. The fast one feeds all at once, and what it finds counts
-only if nothing in it was amiss; otherwise the same bytes are read again, carefully, with a new parser. So events do not
-depend on how bytes are cut into reads.
+only if nothing in it was amiss, and of a stepwise stream only if it was one element and nothing else; otherwise the same
+bytes are read again, carefully, with a new parser. So events do not depend on how bytes are cut into reads.
 
 Memory is bounded before it is used: what has been fed since the last complete element never exceeds the limit in force
 by more than one read. Between elements a stream has no parser; it borrows one when bytes come.
@@ -155,7 +155,7 @@ class Stream:
                 taken: list[Event] = []
                 self._read_at_once(data, taken)
                 events += taken
-            elif self._stepwise or self._since or not self._read_freely(data, events):
+            elif not self._opened or self._since or not self._read_freely(data, events):
                 self._read_carefully(data, events)
         except StreamError as error:
             self.stop()
@@ -203,7 +203,7 @@ class Stream:
         data = data.lstrip(BLANK)
         if not data:
             return True
-        if len(data) > self._limits.after or data[:1] != b"<":
+        if len(data) > self._limit or data[:1] != b"<":
             return False
         before = len(events)
         try:
@@ -235,9 +235,13 @@ class Stream:
             _refuse_faults(reader)
         self._refuse_unknown(reader)
         some = len(events) > before
+        if self._stepwise and (not whole or len(events) > before + 1):
+            # The careful way stops behind the first one.
+            raise StreamError("policy-violation", "not one element")
         if whole:
             self._since = 0
             self._edge = b""
+            self.paused = self._stepwise
             self._rest()
         else:
             # How much of it is of the element that is half read is not known, if there are others: at least one byte.
