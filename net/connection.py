@@ -199,7 +199,9 @@ class Connection:
             self._shake_hands()
         elif self._lingering:
             self._read_to_the_end()
-        elif not self._stream.paused and not self._closing:
+        elif self._stream.paused:
+            self._reading.stop()  # not at once: mostly the stream goes on before more comes
+        elif not self._closing:
             self._read()
 
     def _read(self) -> None:
@@ -224,9 +226,7 @@ class Connection:
         self._unpaid_bytes += count
         self._unpaid_elements += len(events)
         wait = self._pay() if self._unpaid_bytes > MOST_UNPAID or self._unpaid_elements > MOST_UNPAID_ELEMENTS else 0.0
-        if self._stream.paused:
-            self._reading.stop()
-        elif wait:
+        if wait and not self._stream.paused:
             self._reading.stop()
             self._pause = _timer(wait, self._listen)
         elif isinstance(self._sock, TLSSocket) and self._sock.pending():
@@ -248,7 +248,8 @@ class Connection:
 
     def _listen(self) -> None:
         if self._sock is not None and not self._closing and not self._stream.paused and not self._handshaking:
-            self._reading.start(self._readable)
+            if not self._reading.active:
+                self._reading.start(self._readable)
             if isinstance(self._sock, TLSSocket) and self._sock.pending():
                 self._readable()
 
