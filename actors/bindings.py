@@ -31,7 +31,7 @@ class Bindings(Comebacks):
         except StanzaError as error:
             message.session.tell(BindRefused(error))
             return
-        resource = self._gain(Resource(name, message.session, message.client))
+        resource = self._gain(Resource(name, message.session, message.client, self.domain.clock.now()))
         inline = self._begin(resource, message.inline) if message.inline is not None else ()
         message.session.tell(Bound(name, self.roster, tuple(inline)))
 

@@ -109,7 +109,7 @@ class Comebacks(Batching):
         if message.resource in self.resources:
             message.session.tell(Close())
             return
-        resource = self._gain(Resource(message.resource, message.session, message.client))
+        resource = self._gain(Resource(message.resource, message.session, message.client, message.since))
         resource.previd = message.previd
         resource.presence = message.presence
         resource.priority = priority(message.presence) if message.presence is not None else 0

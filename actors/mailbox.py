@@ -99,10 +99,13 @@ class Receipt(Message, frozen=True):
 
 
 class Deliver(Message, frozen=True):
-    """From its User: write this stanza to the client. `shared`: other clients of the user's are given it as well."""
+    """From its User: write this stanza to the client.
+
+    `shared`: when (UTC seconds) others of the user's clients were given it as well; 0 if there were none.
+    """
 
     stanza: Stanza
-    shared: bool = False
+    shared: float = 0.0
     receipt: Receipt | None = None
 
 
@@ -313,7 +316,7 @@ class Resumed(Message, frozen=True):
 class Revive(Message, frozen=True):
     """From a Session of an earlier life of the server: the resource is there, and as it was.
 
-    `directed`, `state` and `client` as in `actors.resource.Resource`.
+    `directed`, `state`, `client` and `since` as in `actors.resource.Resource`.
     """
 
     session: Inbox
@@ -324,13 +327,17 @@ class Revive(Message, frozen=True):
     directed: tuple[JID, ...]
     state: dict[str, Any]
     client: str
+    since: float
 
 
 class Returned(Message, frozen=True):
-    """From a Session that had closed when it was to deliver this, or whose client has never acknowledged it."""
+    """From a Session that had closed when it was to deliver this, or whose client has never acknowledged it.
+
+    `shared` as in `Deliver`.
+    """
 
     stanza: Stanza
-    shared: bool = False
+    shared: float = 0.0
     receipt: Receipt | None = None
 
 

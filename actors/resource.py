@@ -10,7 +10,8 @@ from net.xmpp.stanza import Stanza
 
 
 class Resource:
-    """What a User knows of one of its Sessions. `presence` None: connected, not available.
+    """What a User knows of one of its Sessions. `presence` None: connected, not available. `since`: when it was bound
+    (UTC seconds).
 
     `client`: the id of its user agent (XEP-0388), "" when it has not said. `directed`: to whom it has shown itself
     without being asked. `unwanted`: the contacts whose last word on its presence was an error. `previd`: by what its
@@ -29,14 +30,16 @@ class Resource:
         "previd",
         "priority",
         "session",
+        "since",
         "state",
         "unwanted",
     )
 
-    def __init__(self, name: str, session: Inbox, client: str = "") -> None:
+    def __init__(self, name: str, session: Inbox, client: str, since: float) -> None:
         self.name = name
         self.session = session
         self.client = client
+        self.since = since
         self.presence: Stanza | None = None
         self.priority = 0
         self.interested = False

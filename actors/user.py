@@ -122,8 +122,8 @@ class User(Standing):
                 return True
         return False
 
-    def deliver(self, resource: Resource, stanza: Stanza, *, shared: bool = False) -> None:
-        """Gives a stanza to one of the user's own clients. `shared`: others get it too."""
+    def deliver(self, resource: Resource, stanza: Stanza, shared: float = 0.0) -> None:
+        """Gives a stanza to one of the user's own clients; `shared` as in `Deliver`."""
         receipt = None
         if self._receipt is not None and resource.previd:
             receipt = self._receipt
@@ -238,6 +238,9 @@ class User(Standing):
         hooks = self.domain.hooks
         takers = recipients(stanza, self.resources)
         if isinstance(takers, list):
+            if not takers[0].receptive:
+                for make_way in hooks.overtaking:
+                    make_way(self, takers[0])
             stanza = self.accept(stanza)
         elif takers is Fate.REFUSE:
             raise StanzaError("service-unavailable")
@@ -249,8 +252,9 @@ class User(Standing):
             for needs, handler in hooks.delivered:
                 if needs is None or needs in self.state:
                     shared |= handler(self, stanza, takers)
+        since = self.domain.clock.now() if shared else 0.0
         for resource in takers:
-            self.deliver(resource, stanza, shared=shared)
+            self.deliver(resource, stanza, since)
 
     def _leave(self, message: Stanza) -> Stanza:
         """What a message has become that waits for a resource. Raises StanzaError where it cannot."""
@@ -299,7 +303,8 @@ class User(Standing):
         try:
             if stanza.kind == "message":
                 # While one of those is there who got it too, it has not been lost.
-                if not (message.shared and any(resource.receptive for resource in self.resources.values())):
+                others = (resource for resource in self.resources.values() if resource.since <= message.shared)
+                if not any(resource.receptive for resource in others):
                     self._take_message(stanza, returned=True)
             elif stanza.is_request:
                 raise StanzaError("service-unavailable")

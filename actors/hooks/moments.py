@@ -80,6 +80,13 @@ def undeliverable(handler: Passing) -> Passing:
     return marked(handler, "undeliverable")
 
 
+def overtaking(handler: Callable[[Any, User, Resource], None]) -> Callable[[Any, User, Resource], None]:
+    """A message is about to be delivered to a resource because it names it, and this one is not `receptive`: whatever
+    has come for it before has to go ahead.
+    """
+    return marked(handler, "overtaking")
+
+
 def receptive(handler: Callable[[Any, User, Resource], None]) -> Callable[[Any, User, Resource], None]:
     """A resource has become available with a priority that is not negative: it can be given what waited."""
     return marked(handler, "receptive")
@@ -224,6 +231,7 @@ FREQUENT = ("delivered", "accepted", "shuns")
 MOMENTS = (
     "copied",
     "undeliverable",
+    "overtaking",
     "receptive",
     "unavailable",
     "unbound",

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from lxml import etree
 
-from actors.hooks import XEP, Feature, awakes, bound, outbound, receptive, unbound, undeliverable
+from actors.hooks import XEP, Feature, awakes, bound, outbound, overtaking, receptive, unbound, undeliverable
 from actors.host import Domain
 from actors.mailbox import Mark
 from actors.resource import Resource
@@ -22,6 +22,7 @@ from actors.user import User
 from actors.xeps.stanza_ids import assigned, stanza_id
 from net.xmpp.errors import StanzaError
 from net.xmpp.hints import HINTS, hinted
+from net.xmpp.jid import JID
 from net.xmpp.stamps import DELAY, delay
 from net.xmpp.stanza import Stanza
 from net.xmpp.xml import parse
@@ -162,26 +163,47 @@ class Offline(Feature):
 
     @receptive
     def hand_over(self, user: User, resource: Resource) -> None:
-        """§2, step 5. Forgotten once they are in the Session's mailbox: what it cannot write comes back to the User."""
-        if user.state.get(self.name) == NOTHING:
+        """§2, step 5."""
+        if user.state.get(self.name) != NOTHING and self._hand_over(user, resource, None):
+            user.state[self.name] = NOTHING
+
+    @overtaking
+    def hand_over_first(self, user: User, resource: Resource) -> None:
+        """RFC 6120 §10.1: messages to a full JID arrive in order, also if its client comes among them.
+
+        Since then none waits that is to this resource: once is enough.
+        """
+        if user.state.get(self.name) == NOTHING or self.name in resource.state:
             return
+        if self._hand_over(user, resource, user.full_jid(resource)):
+            resource.state[self.name] = True
+            user.state.pop(self.name, None)
+
+    def _hand_over(self, user: User, resource: Resource, to: JID | None) -> bool:
+        """Delivers what waits, with `to` only what is to that full JID. Whether it could be read.
+
+        Forgotten once it is in the Session's mailbox: what it cannot write comes back to the User.
+        """
         try:
-            stored = self._stored(user)
-            for id, entry, store in stored:
+            given: dict[Archive, list[str]] = {self._archive: [], self._kept: []}
+            for id, entry, store in self._stored(user):
                 message = Stanza.read(parse(entry.doc.encode()))
+                if to is not None and message.to != to:
+                    continue
+                given[store].append(id)
                 if store is self._archive:
                     note = delay(self.domain.name, entry.when)
                     message = message.with_content(stanza_id(user.jid, id), note)
                 if message.from_ is None or not user.shuns(message.from_):
                     user.deliver(resource, message)
-            self._archive.wait(user.jid, [id for id, _, store in stored if store is self._archive], False)
-            self._kept.delete(user.jid, [id for id, _, store in stored if store is self._kept])
+            self._archive.wait(user.jid, given[self._archive], False)
+            self._kept.delete(user.jid, given[self._kept])
         except StorageError as error:
             # They are delivered at the next occasion, if need be once more: better twice than never.
             user.state.pop(self.name, None)
             log.error("%r: offline messages: %s", user, error)
-        else:
-            user.state[self.name] = NOTHING
+            return False
+        return True
 
     @bound
     def leave_to_archive(self, user: User, resource: Resource) -> None:

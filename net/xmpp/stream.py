@@ -6,8 +6,8 @@ it is not (RFC 6120 §5.4.3.3, plaintext after <starttls/>). Once resource bindi
 
 There are two ways to read. The careful one feeds the parser tag by tag: it knows exactly where an element ends, how
 much of the next one has come, and what stood before an error. The fast one feeds all at once, and what it finds counts
-only if nothing in it was amiss, and of a stepwise stream only if it was one element and nothing else; otherwise the same
-bytes are read again, carefully, with a new parser. So events do not depend on how bytes are cut into reads.
+only if nothing in it was amiss, and of a stepwise stream only if it was one element and nothing else. Otherwise the
+same bytes are read again, carefully, with a new parser. So events do not depend on how bytes are cut into reads.
 
 Memory is bounded before it is used: what has been fed since the last complete element never exceeds the limit in force
 by more than one read. Between elements a stream has no parser; it borrows one when bytes come.

@@ -192,7 +192,12 @@ class StreamManagement(Feature):
         presence = resource.presence.wire.decode() if resource.presence is not None else ""
         state = _plain({name: value for name, value in resource.state.items() if name != self.name})
         saved = SavedResource(
-            presence, resource.interested, [str(jid) for jid in resource.directed], state, resource.client
+            presence,
+            resource.interested,
+            [str(jid) for jid in resource.directed],
+            state,
+            resource.client,
+            resource.since,
         )
         if saved != resource.state.get(self.name):
             self._streams.change(user.jid, {resource_key(resource.previd): saved})
@@ -236,6 +241,7 @@ class StreamManagement(Feature):
                 directed,
                 saved.state,
                 saved.client,
+                saved.since,
             )
         )
 

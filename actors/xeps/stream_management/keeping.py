@@ -26,10 +26,10 @@ ENDED = 10
 
 
 class Letter(NamedTuple):
-    """A stanza in the queue, and since when (UTC seconds) it has been there."""
+    """A stanza in the queue, and since when (UTC seconds) it has been there. `shared` as in `Deliver`."""
 
     stanza: Stanza
-    shared: bool
+    shared: float
     when: float
 
     def late(self, by: str) -> Stanza:
@@ -119,7 +119,8 @@ class Keeping:
             self._numbers.append(number)
             if number > stream.acknowledged:
                 stanza = saved.read()
-                letters.append(Letter(stanza, saved.shared, saved.when))
+                shared = saved.when if saved.shared is True else saved.shared
+                letters.append(Letter(stanza, shared, saved.when))
                 if saved.origin:
                     self._seen.recall(saved.origin, saved.number, stanza)
         return letters

@@ -43,10 +43,13 @@ class SavedStream(msgspec.Struct, frozen=True):
 
 
 class SavedStanza(msgspec.Struct, frozen=True):
-    """One that waits to be acknowledged. `origin`, `number`: of the receipt that it came with, "" and 0 without."""
+    """One that waits to be acknowledged. `origin`, `number`: of the receipt that it came with, "" and 0 without.
+
+    `shared` as in `Deliver`; True from a time when it was not noted since when.
+    """
 
     stanza: str
-    shared: bool
+    shared: float | bool
     when: float
     origin: str
     number: int
@@ -56,13 +59,14 @@ class SavedStanza(msgspec.Struct, frozen=True):
 
 
 class SavedResource(msgspec.Struct, frozen=True):
-    """A resource as its User knows it."""
+    """A resource as its User knows it. `since` is 0 from a time when it was not noted."""
 
     presence: str
     interested: bool
     directed: list[str]
     state: dict[str, Any]
     client: str = ""
+    since: float = 0.0
 
 
 class Streams:

@@ -175,6 +175,29 @@ def test_what_one_resource_did_not_take_is_not_lost_when_another_has_come_meanwh
     assert texts(second) == ["x"]
 
 
+@with_and_without_an_archive()
+def test_what_waits_for_a_resource_goes_ahead_of_a_message_to_it(
+    sets: tuple[str, ...],
+) -> None:
+    world, romeo = world_of_two(*sets)
+    here, there = "juliet@localhost/balcony", "juliet@localhost/garden"
+    romeo.says(message("1", to=here) + message("any") + message("other", to=there) + message("2", to=here))
+    juliet = world.connect("juliet", "balcony")
+    romeo.says(message("3", to=here) + message("4", to=here))
+    assert texts(juliet) == ["1", "2", "3", "4"]
+    assert texts(juliet.says("<presence/>")) == ["any", "other"]
+    assert texts(arrives(world, "attic")) == []
+
+
+def test_a_message_reaches_a_resource_also_while_nothing_can_be_read() -> None:
+    world, romeo = world_of_two()
+    romeo.says(message("1", to="juliet@localhost/balcony"))
+    offline(world)._archive = Full()
+    juliet = world.connect("juliet", "balcony")
+    romeo.says(message("2", to="juliet@localhost/balcony"))
+    assert texts(juliet) == ["2"]
+
+
 def test_a_delay_somewhere_else_is_left_in_place() -> None:
     world, romeo = world_of_two()
     note = "<delay xmlns='urn:xmpp:delay' from='elsewhere.example' stamp='2002-09-10T23:08:25Z'/>"

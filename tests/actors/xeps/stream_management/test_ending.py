@@ -82,6 +82,20 @@ def test_what_another_resource_has_got_it_does_not_get_again(world: World) -> No
     assert stanzas(world.available("juliet", "attic")) == []
 
 
+def test_what_no_other_resource_has_got_goes_to_one_that_has_come_since_and_once(world: World) -> None:
+    both = managed(world, "juliet", "balcony"), managed(world, "juliet", "garden")
+    for juliet in both:
+        acknowledges(juliet)
+        cut(juliet)
+    world.available("romeo").says(chat("juliet@localhost", "m1"))
+    world.clock.advance(100)
+    later = world.connect("juliet", "attic").says("<presence/>")
+    assert stanzas(later) == []
+    world.clock.advance(200)
+    assert all(ended(juliet) for juliet in both)
+    assert stanzas(later) == ["m1"]
+
+
 def test_senders_of_messages_for_this_resource_alone_learn_that_they_did_not_arrive(world: World) -> None:
     juliet, romeo = managed(world, "juliet", "balcony"), world.available("romeo")
     romeo.says(chat("juliet@localhost/balcony", "m1", "normal"))

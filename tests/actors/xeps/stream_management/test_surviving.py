@@ -251,6 +251,22 @@ def test_what_never_comes_back_ends_in_its_time(lives: Lives) -> None:
     assert stanzas(world.connect("juliet").says("<presence/>")) == []
 
 
+def test_in_a_later_life_it_is_still_known_who_came_after_a_message(lives: Lives) -> None:
+    both = managed(lives.world, "juliet", "balcony"), managed(lives.world, "juliet", "garden")
+    for juliet in both:
+        cut(juliet)
+    romeo = managed(lives.world, "romeo")
+    romeo.says(chat("juliet@localhost", "m1") + R)
+    lives.world.clock.advance(100)
+    attic = managed(lives.world, "juliet", "attic").says(R)
+    id, known = previd(attic), books(attic)._out.sent
+    world = lives.dies()
+    later = resumes(world, "juliet", id, known).says(a(known))
+    assert "m1" not in names(later)
+    world.clock.advance(300)
+    assert "m1" in names(later)
+
+
 def test_a_message_that_ends_at_another_stream_survives_there(lives: Lives) -> None:
     one = managed(lives.world, "juliet", "balcony")
     other = managed(lives.world, "juliet", "garden", "<presence><priority>-1</priority></presence>")
