@@ -262,7 +262,8 @@ class Connection:
         self._reading.close()
         self._sock = self._identities.wrap(self._sock, alpn=alpn, domain=self._domain)
         self._reading = get_hub().loop.io(self._sock.fileno(), READ)
-        self._shake_hands()
+        # It is the client that speaks first. What it has said already waits for its turn among the handshakes.
+        self._reading.start(self._readable)
 
     def _shake_hands(self) -> None:
         assert isinstance(self._sock, TLSSocket)
