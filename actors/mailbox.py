@@ -186,12 +186,13 @@ class Resumable(Message, frozen=True):
 
 
 class ResumeRefused(Message, frozen=True):
-    """From a User, or a Session that has ended: there is nothing to resume. The client may bind a resource instead.
+    """From a User, or a Session that does not go on: nothing is resumed. The client may bind a resource instead.
 
-    `h`: so many stanzas had been handled, if that is known.
+    `h`: so many stanzas had been handled, if that is known. `error`: by this the client's stream ends.
     """
 
     h: int | None = None
+    error: StreamError | None = None
 
 
 class Attach(Message, frozen=True):

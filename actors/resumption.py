@@ -85,6 +85,8 @@ class Resumption(Negotiation):
     def on_resume_refused(self, message: ResumeRefused) -> None:
         self._resuming = False
         self._user = self._lent = None
+        if message.error is not None:
+            raise message.error
         if self.conn is None:
             self._stop()
         elif self._authentication is not None:
@@ -120,12 +122,10 @@ class Resumption(Negotiation):
         try:
             self.managed.check(message.h)
         except StreamError as error:
-            message.conn.send(error.xml() + FOOTER)
-            message.conn.close()
-            message.session.tell(ResumeRefused())
+            message.session.tell(ResumeRefused(error=error))
             return
         if self.conn is not None:
-            self.part(StreamError("conflict", "the stream goes on with another connection"))
+            self._turn_away(self.conn, StreamError("conflict", "the stream goes on with another connection"))
             self.actor_inbox.tell(message)
             return
         self.conn = message.conn
@@ -148,14 +148,16 @@ class Resumption(Negotiation):
         """Gives up the connection, which is told why. The Session stays, if its client can come back."""
         if self.managed is None or not self.managed.resumable:
             raise reason
-        conn = self.conn
-        if conn is None:
-            return
+        if self.conn is not None:
+            self._turn_away(self.conn, reason)
+            self._tell_hibernates()
+
+    def _turn_away(self, conn: Transport, reason: StreamError) -> None:
         log.info("parting: %s %s", reason.condition, reason.text)
         conn.receiver = Nobody()
         conn.send(reason.xml() + FOOTER)
         conn.close()
-        self._hibernate()
+        self._rest()
 
     def suspend(self, reason: StreamError) -> None:
         """The server stops; what is kept of the Session goes on in its next life. Nobody waits for this one to end."""
@@ -163,12 +165,19 @@ class Resumption(Negotiation):
         self._router.sessions.discard(self.actor_inbox)
 
     def _hibernate(self) -> None:
-        assert self.managed is not None and self._user is not None and self.resource is not None
+        self._rest()
+        self._tell_hibernates()
+
+    def _rest(self) -> None:
+        assert self.managed is not None
         self.conn = None
-        self.put_gate(None)  # XEP-0352 §5.2: a stream that is resumed is active
         self._stop_deadline()
-        self._user.tell(Hibernates(self.actor_inbox, self.resource))
         self.managed.hibernate()
+        self.put_gate(None)  # XEP-0352 §5.2: a stream that is resumed is active; what is held joins the queue
+
+    def _tell_hibernates(self) -> None:
+        assert self._user is not None and self.resource is not None
+        self._user.tell(Hibernates(self.actor_inbox, self.resource))
 
     @told(Disconnected)
     def on_disconnected(self, disconnected: Disconnected) -> None:

@@ -230,11 +230,18 @@ class Welcome(NamedTuple):
     answers: bytes
     features: bytes
 
-    def xml(self, jid: JID, more: bytes = b"") -> bytes:
-        """The `<success/>` for who is now this, with `more` in it, and the features that follow (§2.6.1)."""
+    def xml(self, jid: JID) -> bytes:
+        """The `<success/>` for who is now this, and the features that follow (§2.6.1)."""
+        return self._success(jid) + self.features
+
+    def resumed(self, jid: JID, answer: bytes) -> bytes:
+        """The same with this `answer` in it, after which an earlier stream goes on without features (XEP-0198 §6.2)."""
+        return self._success(jid, answer)
+
+    def _success(self, jid: JID, more: bytes = b"") -> bytes:
         identity = f"<authorization-identifier>{escape(jid)}</authorization-identifier>"
         success = f'<success xmlns="{SASL2}">{self.data}{identity}'.encode()
-        return success + self.answers + more + b"</success>" + self.features
+        return success + self.answers + more + b"</success>"
 
 
 def decode(node: Element) -> bytes:

@@ -299,7 +299,7 @@ class Session(Resumption):
     def succeed(self, message: Any, left: list[Any]) -> None:
         """What was to be delivered goes back to the User; but not what may be at fault, lest it fell the next one."""
         if isinstance(message, Deliver) and message.stanza.kind != "presence":
-            self._router.bounce(message.stanza, StanzaError("internal-server-error"), message.receipt)
+            self._router.bounce(message.stanza.emptied(), StanzaError("internal-server-error"), message.receipt)
         elif isinstance(message, Attach):
             message.session.tell(ResumeRefused())
         super().succeed(message, left)

@@ -309,7 +309,8 @@ class User(Standing):
             elif stanza.is_request:
                 raise StanzaError("service-unavailable")
         except (StanzaError, StorageError) as error:
-            self._bounce(stanza, error)
+            # By now it says what is for the user alone: under which id it is kept.
+            self._bounce(stanza.emptied(), error)
         self._message = None
         if self._receipt is not None:
             self._done(self._receipt)
@@ -324,7 +325,7 @@ class User(Standing):
             if resource is not None:
                 self._send_back(resource, stanza, error)
         else:
-            self._bounce(stanza, error)
+            self._bounce(stanza.emptied() if isinstance(message, Returned) else stanza, error)
         if self._receipt is not None:
             self._done(self._receipt)
 
@@ -386,8 +387,10 @@ class User(Standing):
         """Whoever waits for something to come of the message is told that nothing will."""
         error = StanzaError("internal-server-error")
         match message:
-            case Inbound() | Outbound() | Returned():
+            case Inbound() | Outbound():
                 self.domain.router.bounce(message.stanza, error, message.receipt)
+            case Returned():
+                self.domain.router.bounce(message.stanza.emptied(), error, message.receipt)
             case Resume():
                 message.session.tell(ResumeRefused())
             case Bind():

@@ -81,17 +81,18 @@ class TooHigh(Exception):
 class Outgoing(Generic[T]):
     """Stanzas sent, and the queue of those that the peer has not acknowledged, oldest first.
 
-    `sent`, `acknowledged`: the number of the last one. `most`, `most_bytes`: how much may wait in the queue.
+    `sent`, `acknowledged`: the number of the last one. `written`: that of the last one that the peer can have got, for
+    what waits in the queue has not always been written. `most`, `most_bytes`: how much may wait there.
     `forgiving`: the peer may have been sent more than is known, because whoever knew has died; `known` is the number of
     the last stanza that is. What is added then has not been sent yet.
     """
 
-    __slots__ = ("acknowledged", "forgiving", "known", "most", "most_bytes", "queue", "sent", "size")
+    __slots__ = ("acknowledged", "forgiving", "known", "most", "most_bytes", "queue", "sent", "size", "written")
 
     def __init__(self, most: int, most_bytes: int, *, acknowledged: int = 0) -> None:
         self.most = most
         self.most_bytes = most_bytes
-        self.sent = self.acknowledged = acknowledged
+        self.sent = self.written = self.acknowledged = acknowledged
         self.forgiving = False
         self.known = 0
         self.queue: list[Sent[T]] = []
@@ -108,7 +109,7 @@ class Outgoing(Generic[T]):
     def forgive(self) -> None:
         """From now on: more may have been sent than is in the queue, until the peer says how much."""
         self.forgiving = True
-        self.known = self.sent
+        self.known = self.written = self.sent
 
     def believe(self, h: int) -> int:
         """The peer says how much it was sent in truth. What has been added since comes behind that, under new numbers.
@@ -122,6 +123,7 @@ class Outgoing(Generic[T]):
             entry._replace(number=entry.number + more) if entry.number > self.known else entry for entry in self.queue
         ]
         self.sent += more
+        self.written += more
         self.forgiving = False
         return more
 
@@ -137,6 +139,7 @@ class Outgoing(Generic[T]):
         gone, self.queue = self.queue[:count], self.queue[count:]
         self.size -= sum(entry.size for entry in gone)
         self.acknowledged = max(number, self.acknowledged)
+        self.written = max(number, self.written)
         self.sent = max(number, self.sent)
         return gone
 
@@ -147,9 +150,9 @@ class Outgoing(Generic[T]):
     def _number(self, h: int) -> int:
         """The number that is meant by an `h`: the next one from the last that was acknowledged, or an older one."""
         ahead = (h - self.acknowledged) % MODULUS
-        if ahead <= self.sent - self.acknowledged or (self.forgiving and ahead < FAR):
+        if ahead <= self.written - self.acknowledged or (self.forgiving and ahead < FAR):
             return self.acknowledged + ahead
         behind = MODULUS - ahead
         if behind < FAR and behind <= self.acknowledged:
             return self.acknowledged - behind
-        raise TooHigh(h, self.sent % MODULUS)
+        raise TooHigh(h, self.written % MODULUS)

@@ -152,6 +152,10 @@ class Stanza:
         other._element, other._body = None, kept
         return other
 
+    def emptied(self) -> Stanza:
+        """The same without its content, which is enough for an error about it."""
+        return Stanza(self.kind, type=self.type, to=self.to, from_=self.from_, id=self.id, lang=self.lang)
+
     def at_rest(self) -> Stanza:
         """The same without its parsed tree, to be kept: an lxml tree holds the memory of its whole document."""
         other = self.addressed(self.to)

@@ -16,7 +16,7 @@ from actors.hooks import XEP, Aside, Feature, accepted, asks, awakes, bound, cop
 from actors.host import Domain
 from actors.resource import Resource
 from actors.storage import Archive as Store
-from actors.storage import Entry, Record, StorageError
+from actors.storage import Entry, Extent, Record, StorageError
 from actors.user import User
 from actors.xeps.archive.latest import Repeats
 from actors.xeps.archive.preferences import PREFS, Preferences
@@ -141,7 +141,7 @@ class Archive(Feature):
         """What the user is told: from now on it bears its id (§3.5)."""
         known = assigned(message, user.jid)
         if known is not None:  # a Session that had ended has handed it back
-            if waiting:
+            if waiting and not any(known <= resource.state.get(self.name, "") for resource in user.resources.values()):
                 self._kept.wait(user.jid, [known], True)
             return message
         assert message.from_ is not None
@@ -271,21 +271,28 @@ class Archive(Feature):
     @asks("get", METADATA, of=User, own=True)
     def metadata(self, user: User, iq: Stanza) -> Stanza:
         """§5: where the archive begins and ends."""
-        return iq.result(self._extent(user))
+        return iq.result(_told(self._kept.extent(user.jid)))
 
     @bound
     def tell_extent(self, user: User, resource: Resource) -> Element | None:
-        """XEP-0386 §3.2: what the archive has at the moment from which on the client is told all by itself."""
+        """XEP-0386 §3.2: what the archive has at the moment from which on the client is told all by itself.
+
+        The state in a `Resource` is the id of the last that it finds there.
+        """
         try:
-            return self._extent(user)
+            extent = self._kept.extent(user.jid)
+            if extent is not None:
+                resource.state[self.name] = extent.last
+            return _told(extent)
         except StorageError as error:
             log.error("%r: a client is not told what there is in the archive: %s", user, error)
             return None
 
-    def _extent(self, user: User) -> Element:
-        extent = self._kept.extent(user.jid)
-        told = element(METADATA)
-        if extent is not None:
-            for tag, id, when in (("start", extent.first, extent.since), ("end", extent.last, extent.until)):
-                told.append(element(f"{{{NAMESPACE}}}{tag}", None, id=id, timestamp=stamp(when)))
-        return told
+
+def _told(extent: Extent | None) -> Element:
+    """The <metadata/> of an archive; None: it is empty."""
+    told = element(METADATA)
+    if extent is not None:
+        for tag, id, when in (("start", extent.first, extent.since), ("end", extent.last, extent.until)):
+            told.append(element(f"{{{NAMESPACE}}}{tag}", None, id=id, timestamp=stamp(when)))
+    return told

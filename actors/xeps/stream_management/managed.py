@@ -89,7 +89,6 @@ class Managed:
         "_timers",
         "_wanted",
         "_welcome",
-        "_written",
         "resumable",
         "revived",
         "seconds",
@@ -111,7 +110,7 @@ class Managed:
         self._returning = self._timed_out = self._saving = False
         self._last = self._repeated = 0
         self._wanted: int | None = None
-        self._written = self._asked = 0
+        self._asked = 0
         self._awaiting = False
 
     @property
@@ -206,19 +205,19 @@ class Managed:
             return
         assert self._session.conn is not None
         self._session.conn.send(entry.what.stanza.wire)
-        self._written = entry.number
-        if self._written - self._asked >= BATCH:
+        self._out.written = entry.number
+        if entry.number - self._asked >= BATCH:
             self._ask()
 
     def idle(self) -> None:
         """§9.2: one request for all that has been written, when there is nothing more to write."""
-        if self._flowing and self._written > self._asked and not self._awaiting:
+        if self._flowing and self._out.written > self._asked and not self._awaiting:
             self._ask()
 
     def _ask(self) -> None:
         assert self._session.conn is not None
         self._session.conn.send(ASKING)
-        self._asked = self._written
+        self._asked = self._out.written
         self._awaiting = True
         self._later(Overdue, self._terms.patience)
 
@@ -297,12 +296,12 @@ class Managed:
         welcome, self._welcome = self._welcome, None
         if welcome is not None:
             assert self._session.full_jid is not None
-            answer = welcome.xml(self._session.full_jid, answer)
+            answer = welcome.resumed(self._session.full_jid, answer)
         conn.send(answer)
         for entry in self._out.queue:
             conn.send(entry.what.late(self._host).wire)
         self._held.clear()
-        self._written, self._asked = self._out.sent, self._out.acknowledged
+        self._out.written, self._asked = self._out.sent, self._out.acknowledged
         self._flowing = True
         conn.proceed(freely=True)
 
