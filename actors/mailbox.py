@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import msgspec
 
 from actors.actor import Inbox
+from actors.resource import Key
 from actors.roster import Roster
 from net.transport import Transport
 from net.xmpp.errors import StanzaError, StreamError
@@ -101,11 +102,11 @@ class Receipt(Message, frozen=True):
 class Deliver(Message, frozen=True):
     """From its User: write this stanza to the client.
 
-    `shared`: when (UTC seconds) others of the user's clients were given it as well; 0 if there were none.
+    `shared`: the keys of the resources that have been given it, if there are several.
     """
 
     stanza: Stanza
-    shared: float = 0.0
+    shared: tuple[Key, ...] = ()
     receipt: Receipt | None = None
 
 
@@ -338,7 +339,7 @@ class Returned(Message, frozen=True):
     """
 
     stanza: Stanza
-    shared: float = 0.0
+    shared: tuple[Key, ...] = ()
     receipt: Receipt | None = None
 
 

@@ -8,6 +8,9 @@ from actors.actor import Inbox
 from net.xmpp.jid import JID
 from net.xmpp.stanza import Stanza
 
+Key = tuple[str, float]
+"""The name of a resource and since when it has been bound: no two of a user's have the same."""
+
 
 class Resource:
     """What a User knows of one of its Sessions. `presence` None: connected, not available. `since`: when it was bound
@@ -48,6 +51,11 @@ class Resource:
         self.previd = ""
         self.hibernating: float | None = None
         self.state: dict[str, Any] = {}
+
+    @property
+    def key(self) -> Key:
+        """What tells it from one that has the same name later."""
+        return self.name, self.since
 
     @property
     def receptive(self) -> bool:

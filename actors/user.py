@@ -35,7 +35,7 @@ from actors.mailbox import (
     Waited,
 )
 from actors.presence import Presence
-from actors.resource import Resource
+from actors.resource import Key, Resource
 from actors.standing import Standing
 from actors.storage import StorageError
 from actors.subscription import TYPES
@@ -122,7 +122,7 @@ class User(Standing):
                 return True
         return False
 
-    def deliver(self, resource: Resource, stanza: Stanza, shared: float = 0.0) -> None:
+    def deliver(self, resource: Resource, stanza: Stanza, shared: tuple[Key, ...] = ()) -> None:
         """Gives a stanza to one of the user's own clients; `shared` as in `Deliver`."""
         receipt = None
         if self._receipt is not None and resource.previd:
@@ -247,14 +247,14 @@ class User(Standing):
         else:
             stanza = self._leave(stanza) if takers is Fate.KEEP else stanza
             takers = []
-        shared = len(takers) > 1
+        holders = takers
         if not returned:
             for needs, handler in hooks.delivered:
                 if needs is None or needs in self.state:
-                    shared |= handler(self, stanza, takers)
-        since = self.domain.clock.now() if shared else 0.0
+                    holders = holders + handler(self, stanza, takers)
+        shared = tuple(resource.key for resource in holders) if len(holders) > 1 else ()
         for resource in takers:
-            self.deliver(resource, stanza, since)
+            self.deliver(resource, stanza, shared)
 
     def _leave(self, message: Stanza) -> Stanza:
         """What a message has become that waits for a resource. Raises StanzaError where it cannot."""
@@ -303,7 +303,7 @@ class User(Standing):
         try:
             if stanza.kind == "message":
                 # While one of those is there who got it too, it has not been lost.
-                others = (resource for resource in self.resources.values() if resource.since <= message.shared)
+                others = (resource for resource in self.resources.values() if resource.key in message.shared)
                 if not any(resource.receptive for resource in others):
                     self._take_message(stanza, returned=True)
             elif stanza.is_request:

@@ -160,6 +160,7 @@ class Connection:
             self._domain = domain
             if self._outbox:
                 self._handshaking = True  # _flush goes on with it
+                self._reading.stop()
             else:
                 self._handshake()
 
@@ -185,10 +186,15 @@ class Connection:
 
     def _readable(self) -> None:
         """In the hub: asks for a greenlet to read on."""
-        if not self._queued:
-            self._queued = True
-            # A handshake takes a millisecond; a stanza takes a few hundredths of that.
-            (one_by_one if self._handshaking else greenlets).ready(self)
+        if self._queued:
+            return
+        self._queued = True
+        if self._handshaking:
+            # That takes a millisecond, and a stanza a few hundredths of it: others may be before it.
+            self._reading.stop()
+            one_by_one.ready(self)
+        else:
+            greenlets.ready(self)
 
     def turn(self) -> None:
         """Reads once (with TLS: until nothing is left in its buffer), and tells what came."""

@@ -47,7 +47,7 @@ class Hooks:
     awakes: tuple[tuple[Any, tuple[Store, ...]], ...]
     outbound: dict[str, tuple[Needing[Callable[[User, Stanza], Stanza | None]], ...]]
     inbound: dict[str, tuple[Needing[Callable[[User, Stanza], Stanza | None]], ...]]
-    delivered: tuple[Needing[Callable[[User, Stanza, Collection[Resource]], bool]], ...]
+    delivered: tuple[Needing[Callable[[User, Stanza, list[Resource]], list[Resource]]], ...]
     accepted: tuple[Needing[Callable[[User, Stanza, bool], Stanza]], ...]
     copied: tuple[Callable[[User, Stanza], Stanza], ...]
     undeliverable: tuple[Callable[[User, Stanza], Stanza | None], ...]

@@ -50,11 +50,11 @@ def inbound(*kinds: Kind) -> Callable[[Passing], Passing]:
 
 
 def delivered(
-    handler: Callable[[Any, User, Stanza, Collection[Resource]], bool],
-) -> Callable[[Any, User, Stanza, Collection[Resource]], bool]:
+    handler: Callable[[Any, User, Stanza, list[Resource]], list[Resource]],
+) -> Callable[[Any, User, Stanza, list[Resource]], list[Resource]]:
     """A message for the user goes to these of the resources; to none where it is kept for later, or has nobody.
 
-    Not for a message that finds another way because it could not be written. Return True to have given it to more.
+    Not for a message that finds another way because it could not be written. Return to whom else it has been given.
     """
     return marked(handler, "delivered")
 

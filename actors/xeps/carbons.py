@@ -96,12 +96,17 @@ class Carbons(Feature):
         return message
 
     @delivered
-    def copy_received(self, user: User, message: Stanza, takers: Collection[Resource]) -> bool:
-        """§7: to those who do not receive it by the rules of RFC 6121 §8.5, whatever their priority."""
-        return self._copy(user, "received", message, takers)
+    def copy_received(self, user: User, message: Stanza, takers: list[Resource]) -> list[Resource]:
+        """§7: to those who do not receive it by the rules of RFC 6121 §8.5, whatever their priority.
 
-    def _copy(self, user: User, direction: Direction, message: Stanza, takers: Collection[Resource]) -> bool:
-        """Whether there was anybody to copy it to. Its sender has it already."""
+        One that hibernates may never get its copy, and that will not find another way.
+        """
+        return [each for each in self._copy(user, "received", message, takers) if each.hibernating is None]
+
+    def _copy(
+        self, user: User, direction: Direction, message: Stanza, takers: Collection[Resource]
+    ) -> Collection[Resource]:
+        """Returns those to whom it has been copied. Its sender has it already."""
         others = [
             resource
             for resource in user.resources.values()
@@ -109,7 +114,7 @@ class Carbons(Feature):
         ]
         alone = len(user.resources) == 1 and not others
         if alone or not self._is_eligible(user, direction, message) or not others:
-            return False
+            return ()
         if direction == "sent":
             for handler in self.domain.hooks.copied:
                 message = handler(user, message)
@@ -117,7 +122,7 @@ class Carbons(Feature):
         copy = Stanza("message", type=message.type, from_=user.jid, body=inside)
         for resource in others:
             user.deliver(resource, copy.addressed(user.full_jid(resource)))
-        return True
+        return others
 
     def _is_eligible(self, user: User, direction: Direction, message: Stanza) -> bool:
         """§6.1. An error is if it answers what was, which its id tells: it need not repeat anything (§10.3)."""
@@ -125,7 +130,8 @@ class Carbons(Feature):
         recent: deque[int] = user.state[self.name]
         if message.type == "error":
             answered = "received" if direction == "sent" else "sent"
-            return hash((answered, peer, message.id)) in recent
+            asked = (peer, peer.bare) if peer is not None else ()
+            return any(hash((answered, each, message.id)) in recent for each in asked)
         if not eligible(message, direction):
             return False
         if message.id is not None:

@@ -29,8 +29,10 @@ from net.xmpp.xml import parse
 
 log = logging.getLogger(__name__)
 
-# Chat states (XEP-0085), and what says nothing by itself: hints, and ids (XEP-0359).
-FLEETING = frozenset(("http://jabber.org/protocol/chatstates", HINTS, "urn:xmpp:sid:0"))
+# Chat states (XEP-0085), and what says nothing by itself: hints, ids (XEP-0359, XEP-0421), and when it was said.
+FLEETING = frozenset(
+    ("http://jabber.org/protocol/chatstates", HINTS, "urn:xmpp:sid:0", "urn:xmpp:occupant-id:0", "urn:xmpp:delay")
+)
 
 
 # A delay and an id, which a message is given when it is handed over: bytes that nothing but long addresses exceeds.
@@ -175,6 +177,7 @@ class Offline(Feature):
         """
         if user.state.get(self.name) == NOTHING or self.name in resource.state:
             return
+        user.finish()  # what is given to it now does not depend on what becomes of that message
         if self._hand_over(user, resource, user.full_jid(resource)):
             resource.state[self.name] = True
             user.state.pop(self.name, None)

@@ -461,7 +461,7 @@ def test_a_user_with_too_much_to_do_for_itself_ends_in_silence() -> None:
 
 
 def returned(world: World, stanza: Stanza, *, shared: bool = False) -> None:
-    world.router.user(JULIET).tell(Returned(stanza, world.clock.now() if shared else 0.0))
+    world.router.user(JULIET).tell(Returned(stanza, (("gone", 1.0), ("gone too", 2.0)) if shared else ()))
     settle()
 
 

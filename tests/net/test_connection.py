@@ -519,6 +519,41 @@ def test_starttls_waits_until_all_before_it_has_gone_out(opening: Opening, shaki
     assert data == b"x" * 1_000_000 + PROCEED
 
 
+def test_who_talks_on_while_starttls_waits_keeps_nobody_busy(
+    opening: Opening, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    turns: list[Connection] = []
+    turn = Connection.turn
+    monkeypatch.setattr(Connection, "turn", lambda conn: (turns.append(conn), turn(conn)))
+    conn, heard, peer = opening()
+    heard.react = lambda event: conn.send(b"x" * 1_000_000) if isinstance(event, Opened) else None
+    conn.start()
+    peer.sendall(HEADER)
+    heard.until(Opened)
+    heard.react = starts_tls(conn)
+    conn.proceed()
+    peer.sendall(STARTTLS)
+    heard.until(Nonza)
+    turns.clear()
+    peer.sendall(b"!")
+    settle()
+    assert len(turns) <= 1
+    assert not caplog.records
+
+
+def test_who_waits_for_a_handshake_costs_nothing(opening: Opening, monkeypatch: pytest.MonkeyPatch) -> None:
+    looks: list[Connection] = []
+    readable = Connection._readable
+    monkeypatch.setattr(Connection, "_readable", lambda conn: (looks.append(conn), readable(conn)))
+    for _ in range(30):
+        conn, _heard, peer = opening()
+        peer.sendall(b"\x16\x03\x01")
+        conn.start(direct_tls=True)
+    for _ in range(60):
+        settle()
+    assert len(looks) == 30
+
+
 def test_plain_text_after_starttls_breaks_the_stream(opening: Opening) -> None:
     conn, heard, peer = opening()
     heard.react = starts_tls(conn)

@@ -137,13 +137,13 @@ class Push(Feature):
         return message
 
     @delivered
-    def taken(self, user: User, message: Stanza, takers: Collection[Resource]) -> bool:
+    def taken(self, user: User, message: Stanza, takers: list[Resource]) -> list[Resource]:
         """Some have it. All devices want it, those that hibernate and those that will find it in the archive; but what
         is for one client alone (XEP-0280 §6.1) is for one device.
         """
         if takers:
             user.once_kept(self._call, user, (message,), None if eligible(message, "received") else takers)
-        return False
+        return []
 
     @hibernates
     def left(self, user: User, resource: Resource) -> None:

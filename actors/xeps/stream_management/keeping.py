@@ -7,6 +7,7 @@ from typing import NamedTuple
 import msgspec
 
 from actors.mailbox import Receipt
+from actors.resource import Key
 from actors.xeps.stream_management.saved import (
     Marks,
     SavedStanza,
@@ -29,7 +30,7 @@ class Letter(NamedTuple):
     """A stanza in the queue, and since when (UTC seconds) it has been there. `shared` as in `Deliver`."""
 
     stanza: Stanza
-    shared: float
+    shared: tuple[Key, ...]
     when: float
 
     def late(self, by: str) -> Stanza:
@@ -119,7 +120,7 @@ class Keeping:
             self._numbers.append(number)
             if number > stream.acknowledged:
                 stanza = saved.read()
-                shared = saved.when if saved.shared is True else saved.shared
+                shared = () if isinstance(saved.shared, bool) else saved.shared
                 letters.append(Letter(stanza, shared, saved.when))
                 if saved.origin:
                     self._seen.recall(saved.origin, saved.number, stanza)

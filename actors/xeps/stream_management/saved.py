@@ -13,6 +13,7 @@ from zlib import crc32
 import msgspec
 
 from actors.mailbox import Receipt
+from actors.resource import Key
 from actors.storage import Map, Storage
 from net.xmpp.stanza import Stanza
 from net.xmpp.xml import parse
@@ -45,11 +46,11 @@ class SavedStream(msgspec.Struct, frozen=True):
 class SavedStanza(msgspec.Struct, frozen=True):
     """One that waits to be acknowledged. `origin`, `number`: of the receipt that it came with, "" and 0 without.
 
-    `shared` as in `Deliver`; True from a time when it was not noted since when.
+    `shared` as in `Deliver`; a truth from a time when it was not noted who they are.
     """
 
     stanza: str
-    shared: float | bool
+    shared: tuple[Key, ...] | bool
     when: float
     origin: str
     number: int
@@ -167,6 +168,10 @@ class Seen:
 
 
 def mark(stanza: Stanza) -> str:
-    """What tells a stanza from others of the same number; short, however long its id is."""
-    content = stanza.wire if stanza.id is None else stanza.id.encode()
+    """What tells a stanza from others of the same number, in a few letters.
+
+    An iq that is answered again may be answered otherwise. Of others it is the whole: an id is only its sender's.
+    """
+    whole = stanza.kind != "iq" or stanza.id is None
+    content = stanza.wire if whole else f"{stanza.type} {stanza.from_} {stanza.id}".encode()
     return f"{stanza.kind} {crc32(content):08x}"

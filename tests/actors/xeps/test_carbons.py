@@ -346,6 +346,13 @@ def test_an_error_is_copied_that_answers_what_all_clients_were_told(stage: Stage
     assert [read(node)[:3] for node in messages(stage.garden)] == [("sent", HOME, "juliet@localhost/balcony")]
 
 
+def test_an_error_is_copied_that_one_client_answers_what_was_for_all_of_them(stage: Stage) -> None:
+    stage.home.says(message("juliet@localhost", attributes="type='chat' id='m'"))
+    assert len(messages(stage.garden)) == 1
+    stage.juliet.says(message(HOME, ERROR, "type='error' id='m'"))
+    assert [read(node)[:3] for node in messages(stage.garden)] == [("received", "juliet@localhost/balcony", HOME)]
+
+
 @pytest.mark.parametrize("id", ["m", "other", None])
 def test_other_errors_are_not_copied(stage: Stage, id: str | None) -> None:
     stage.home.says(message("juliet@localhost/balcony", TEXT + PRIVATE, "type='chat' id='m'"))

@@ -1,11 +1,15 @@
+from collections.abc import Sequence
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from lxml import etree
 
-from actors.storage import Archive, Entry, StorageError
+from actors.storage import Archive, Entry, Prepared, StorageError
+from actors.storage.memory import MemoryArchive
 from actors.xeps.offline import Offline
 from net.xmpp.stamps import DELAY, stamp
+from tests.actors.xeps.stream_management.managing import cut, ended, managed
 from tests.world import Client, World, failure, settle
 
 BODY = "{jabber:client}body"
@@ -189,6 +193,25 @@ def test_what_waits_for_a_resource_goes_ahead_of_a_message_to_it(
     assert texts(arrives(world, "attic")) == []
 
 
+def test_what_went_ahead_of_a_message_arrives_though_that_cannot_be_stored(monkeypatch: pytest.MonkeyPatch) -> None:
+    world, romeo = world_of_two()
+    romeo.says(message("old", to="juliet@localhost/balcony"))
+    juliet = world.connect("juliet", "balcony")
+    there = world.connect("juliet", "garden")
+
+    def put(archive: MemoryArchive, owner: str, prepared: Sequence[Prepared]) -> None:
+        if any("bad" in str(each.row) for each in prepared) and owner.startswith("juliet"):
+            raise StorageError("no space left on device")
+        stored(archive, owner, prepared)
+
+    stored = MemoryArchive.put
+    monkeypatch.setattr(MemoryArchive, "put", put)
+    romeo.says(message("good", to="juliet@localhost/garden") + message("bad", to="juliet@localhost/balcony"))
+    assert texts(juliet) == ["old"]
+    assert texts(there) == ["good"]
+    assert failure(romeo.hears_one()) == ("cancel", "internal-server-error")
+
+
 def test_a_message_reaches_a_resource_also_while_nothing_can_be_read() -> None:
     world, romeo = world_of_two()
     romeo.says(message("1", to="juliet@localhost/balcony"))
@@ -290,6 +313,26 @@ def test_a_resource_can_come_online_while_nothing_can_be_read() -> None:
     feature._kept = whole
     juliet.says("<presence type='unavailable'/>").says("<presence/>")
     assert texts(juliet) == ["x"]
+
+
+@with_and_without_an_archive()
+def test_chat_states_do_not_wait_because_their_stream_has_ended(sets: tuple[str, ...]) -> None:
+    world, romeo = world_of_two(*sets)
+    juliet = managed(world, "juliet")
+    cut(juliet)
+    composing = "<composing xmlns='http://jabber.org/protocol/chatstates'/>"
+    romeo.says(f"<message to='juliet@localhost' type='chat'>{composing}</message>")
+    world.clock.advance(300)
+    assert ended(juliet)
+    assert [node.tag for node in arrives(world).hears() if node.tag.endswith("}message")] == []
+
+
+def test_messages_that_have_the_same_id_are_all_handed_over() -> None:
+    world, romeo = world_of_two(WITHOUT_ARCHIVE)
+    same = "<message to='juliet@localhost' type='chat' id='1'><body>{}</body></message>"
+    romeo.says(same.format("one") + same.format("two"))
+    juliet = world.connect("juliet").says("<enable xmlns='urn:xmpp:sm:3' resume='true'/>").says("<presence/>")
+    assert texts(juliet) == ["one", "two"]
 
 
 def test_messages_to_nobody_are_not_stored() -> None:

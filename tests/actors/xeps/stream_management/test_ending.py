@@ -96,6 +96,41 @@ def test_what_no_other_resource_has_got_goes_to_one_that_has_come_since_and_once
     assert stanzas(later) == ["m1"]
 
 
+@pytest.mark.parametrize("presence", ["", "<presence><priority>-1</priority></presence>"], ids=["none", "negative"])
+def test_who_could_take_no_messages_then_has_not_got_them(world: World, presence: str) -> None:
+    both = managed(world, "juliet", "balcony"), managed(world, "juliet", "garden")
+    later = world.connect("juliet", "attic").says(presence)
+    for juliet in both:
+        acknowledges(juliet)
+        cut(juliet)
+    world.available("romeo").says(chat("juliet@localhost", "m1"))
+    assert stanzas(later.says("<presence/>")) == []
+    world.clock.advance(300)
+    assert stanzas(later) == ["m1"]
+
+
+def test_a_copy_that_was_never_heard_is_no_reason_to_drop_the_message(world: World) -> None:
+    balcony, garden = managed(world, "juliet", "balcony"), managed(world, "juliet", "garden")
+    garden.says("<iq type='set' id='c'><enable xmlns='urn:xmpp:carbons:2'/></iq>")
+    other = world.available("juliet", "attic")
+    for juliet in (balcony, garden):
+        acknowledges(juliet)
+        cut(juliet)
+    world.available("romeo").says(chat("juliet@localhost/balcony", "m1"))
+    world.clock.advance(300)
+    assert stanzas(other) == ["m1"]
+
+
+def test_an_error_does_not_say_under_which_id_the_message_is_kept(world: World) -> None:
+    juliet, romeo = managed(world, "juliet", "balcony"), world.available("romeo")
+    romeo.says(chat("juliet@localhost/balcony", "m1", "normal"))
+    times_out(juliet)
+    refused = romeo.raw
+    assert 'id="m1" type="error"' in refused
+    assert "stanza-id" not in refused
+    assert "<delay" not in refused
+
+
 def test_senders_of_messages_for_this_resource_alone_learn_that_they_did_not_arrive(world: World) -> None:
     juliet, romeo = managed(world, "juliet", "balcony"), world.available("romeo")
     romeo.says(chat("juliet@localhost/balcony", "m1", "normal"))

@@ -2,9 +2,10 @@
 
 from lxml import etree
 
+from net.xmpp.jid import JID
 from tests.actors.xeps.stream_management.managing import NAMESPACE, SM, condition, cut, stanzas
 from tests.sasl2 import BIND2, SASL2, bind, identity, opened, plain
-from tests.world import Client, World
+from tests.world import STREAM, Client, World
 
 BOUND = f"{{{BIND2}}}bound"
 RESUMED = f"{NAMESPACE}resumed"
@@ -46,8 +47,21 @@ def test_a_stream_is_resumed_in_place_of_a_resource_with_what_was_missed() -> No
     assert success.find(RESUMED) is not None
     assert success.find(BOUND) is None
     assert identity(success) == romeo.jid
+    assert not any(node.tag == f"{{{STREAM}}}features" for node in rest)  # XEP-0198 §6.2
     assert [node.get("id") for node in rest if node.tag == "{jabber:client}message"] == ["missed"]
     assert list(world.router.user(romeo.jid.bare).actor.resources) == [romeo.jid.resource]
+
+
+def test_who_has_handled_more_than_was_sent_binds_nothing_and_the_stream_is_not_harmed() -> None:
+    world = World("romeo", "juliet")
+    romeo, id = enabled(world)
+    romeo.says("<presence/>").hears()
+    cut(romeo)
+    client = opened(world)
+    client.says(plain("romeo", f"<resume {SM} previd='{id}' h='77'/>", bind(f"<enable {SM} resume='1'/>")))
+    assert client.hears_the_end() == "undefined-condition"
+    assert [*world.router.user(JID.parse("romeo@localhost")).actor.resources] == [romeo.jid.resource]
+    assert comes_back(world, id)[0].find(RESUMED) is not None
 
 
 def test_the_stream_goes_on_after_that() -> None:

@@ -1,8 +1,10 @@
 import re
+from collections.abc import Callable
 
 import pytest
 
-from actors.mailbox import Disabled, Handled
+from actors.mailbox import Close, Disabled, Handled
+from net.xmpp.errors import StreamError
 from tests.actors.xeps.stream_management.managing import (
     ENABLE,
     SM,
@@ -21,7 +23,7 @@ from tests.actors.xeps.stream_management.managing import (
     returns,
     stanzas,
 )
-from tests.world import Client, World
+from tests.world import Client, World, settle
 
 ROSTER = "<iq type='get' id='roster'><query xmlns='jabber:iq:roster'/></iq>"
 
@@ -283,6 +285,48 @@ def test_a_client_that_has_handled_more_than_it_was_sent_is_cut_off_and_the_stre
     cut(wrong)
     assert ended(wrong)
     assert stanzas(resumes(world, "juliet", previd(juliet), h=1)) == ["m1"]
+
+
+def test_what_was_never_written_cannot_have_been_handled(world: World) -> None:
+    juliet, romeo = managed(world, "juliet"), world.available("romeo")
+    known = juliet.session.managed._out.sent  # type: ignore[union-attr]
+    cut(juliet)
+    romeo.says(chat("juliet@localhost", "m1") + chat("juliet@localhost", "m2"))
+    assert "handled-count-too-high" in resumes(world, "juliet", previd(juliet), known + 2).raw
+    assert stanzas(resumes(world, "juliet", previd(juliet), known)) == ["m1", "m2"]
+
+
+def test_a_stream_that_goes_on_does_not_count_among_those_that_hibernate() -> None:
+    world = World("juliet", sets=("xeps.stream_management.hibernating=1",))
+    resting, live = managed(world, "juliet", "balcony"), managed(world, "juliet", "garden")
+    cut(resting)
+    assert "resumed" in names(resumes(world, "juliet", previd(live), h=1))
+    assert not ended(resting)
+
+
+LOST: dict[str, Callable[[World, Client], object]] = {
+    "cut": lambda world, juliet: cut(juliet),
+    "does not answer": lambda world, juliet: world.clock.advance(130),
+    "comes back": lambda world, juliet: resumes(world, "juliet", previd(juliet), h=1),
+    "the server stops": lambda world, juliet: juliet.session.actor_inbox.tell(Close(StreamError("system-shutdown"))),
+}
+
+
+@pytest.mark.parametrize("lost", LOST)
+def test_a_client_that_nobody_looks_at_hibernates_with_what_waits_for_it(lost: str) -> None:
+    world = World("romeo", "juliet")
+    world.befriend("romeo", "juliet")
+    romeo, juliet = world.available("romeo"), managed(world, "juliet")
+    known = juliet.session.managed._out.sent  # type: ignore[union-attr]
+    romeo.says(chat("juliet@localhost", "m1"))
+    juliet.says("<inactive xmlns='urn:xmpp:csi:0'/>").hears()
+    romeo.says("<presence><show>away</show></presence>")
+    assert juliet.hears() == []
+    LOST[lost](world, juliet)
+    settle()
+    later = resumes(world, "juliet", previd(juliet), known).raw
+    assert "m1" in later
+    assert "<show>away</show>" in later
 
 
 def test_a_live_stream_is_not_harmed_either(world: World) -> None:

@@ -25,6 +25,7 @@ def test_another_stanza_under_the_same_number_has_not() -> None:
     assert seen.note(receipt(1), message("m"))
     assert seen.note(receipt(1), message("n"))
     assert seen.note(receipt(1), Stanza("iq", id="m"))
+    assert seen.note(receipt(1), message("m", b"<body>by somebody else, with the same id</body>"))
     assert seen.note(receipt(1, "p"), message("m"))
     assert seen.note(receipt(2), message("m"))
 
