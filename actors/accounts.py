@@ -31,6 +31,9 @@ ROUNDS = " decoy iterations"
 # Of so many iteration counts that were in force one after the other, decoys have one.
 MOST_ROUNDS = 4
 
+# Of so many accounts that were changed last it is remembered: a login may have begun before that.
+MOST_CHANGED = 10_000
+
 
 class Account(msgspec.Struct, frozen=True):
     """What is stored of an account: its keys for each hash, never a password. `disabled`: why nobody may log in.
@@ -66,6 +69,7 @@ class Accounts:
         self._secrets: Record[Any] = storage.store("secrets", Record)
         self._secret = _secret(self._secrets)
         self._changing = BoundedSemaphore()
+        self._changed: dict[JID, str] = {}
         self.guests = Guests(domain)
         self.iterations = iterations
 
@@ -93,6 +97,10 @@ class Accounts:
         """The account of this bare JID; None where there is none that lasts."""
         return self.records.get(jid)
 
+    def epoch(self, jid: JID, known: str) -> str:
+        """The epoch of an account that had this one when it was looked at, which was not long ago."""
+        return self._changed.get(jid, known)
+
     def disable(self, jid: JID, reason: str | None) -> None:
         """Lets nobody log in any more; with None for the reason, the owner again. Raises NoSuchAccount."""
         self._change(jid, disabled=reason, epoch=_new_epoch())
@@ -112,7 +120,7 @@ class Accounts:
         with self._changing:
             if self.exists(jid):
                 raise AccountExists(jid)
-            self.records.put(jid, account)
+            self._put(jid, account)
 
     def set_password(self, jid: JID, password: str) -> None:
         """Replaces the keys. Raises NoSuchAccount, PasswordRefused."""
@@ -123,7 +131,15 @@ class Accounts:
             account = self.records.get(jid)
             if account is None:
                 raise NoSuchAccount(jid)
-            self.records.put(jid, msgspec.structs.replace(account, **changes))
+            self._put(jid, msgspec.structs.replace(account, **changes))
+
+    def _put(self, jid: JID, account: Account) -> None:
+        """Stores an account that begins another epoch."""
+        self.records.put(jid, account)
+        self._changed.pop(jid, None)
+        self._changed[jid] = account.epoch
+        if len(self._changed) > MOST_CHANGED:
+            del self._changed[next(iter(self._changed))]
 
     def keys(self, username: str, hash: Hash) -> ScramKeys:
         """The keys for a login by this name: see `keys_of`."""
@@ -153,12 +169,12 @@ class Accounts:
         """A short name for this text: always the same, and nobody can tell the text from it."""
         return urlsafe_b64encode(hmac.digest(self._secret, f"{purpose}\0{text}".encode(), "sha256")[:9]).decode()
 
-    def verify(self, username: str, password: str) -> bool:
-        """Whether this is the account's password. Takes as long where there is no account.
+    def verify(self, account: Account | None, username: str, password: str) -> bool:
+        """Whether this is the password of the account of that name. Takes as long where there is none.
 
         If its keys have fewer iterations than new ones get, they are made anew: here the password is known.
         """
-        keys = self.keys(username, HASHES[-1])
+        keys = self.keys_of(account, username, HASHES[-1])
         verified = bool(_thinking().apply(verify_password, (keys, password)))
         if verified and self.outdated(username):
             self.strengthen(self.jid(username), keys, self._derive(password))

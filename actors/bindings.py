@@ -22,16 +22,16 @@ class Bindings(Comebacks):
     @told(Bind)
     def on_bind(self, message: Bind) -> None:
         """Resource binding (RFC 6120 §7): the resource asked for, or one that nobody can guess."""
-        if message.inline is not None and message.client:
-            self._replace(message.client)
+        access = message.access
         try:
-            if message.revocable and not self.domain.clients.knows(self.jid, message.client):
-                raise StanzaError("not-allowed", "the access of this client has been revoked")
+            self._check(access)
+            if message.inline is not None and access.client:
+                self._replace(access.client)
             name = self._free(message.resource)
         except StanzaError as error:
             message.session.tell(BindRefused(error))
             return
-        resource = self._gain(Resource(name, message.session, message.client, self.domain.clock.now()))
+        resource = self._gain(Resource(name, message.session, access, self.domain.clock.now()))
         inline = self._begin(resource, message.inline) if message.inline is not None else ()
         message.session.tell(Bound(name, self.roster, tuple(inline)))
 

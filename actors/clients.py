@@ -94,17 +94,18 @@ class Clients:
         """The name of a client for people and other clients: the id itself is part of what it logs in by."""
         return self._accounts.pseudonym("client", f"{jid}\0{id}")
 
-    def change(self, jid: JID, id: str, now: float, change: Change, *, anew: bool) -> None:
+    def change(self, jid: JID, id: str, now: float, change: Change, *, anew: bool, epoch: str | None = None) -> None:
         """Puts what `change` makes of a client that has logged in in its place. The account's others wait meanwhile.
 
         `anew`: one that is not known is seen for the first time; with too many of them the one that has not been seen
         for the longest time goes. Otherwise nothing is done for one that is not known, which may just have lost its
-        access. Nor is anything without an account. `change` may raise: then nothing is changed.
+        access. Nor is anything without an account, or if it is not in this `epoch` any more, in which the client has
+        logged in. `change` may raise: then nothing is changed.
         """
         with self._turn(jid):
             account = self._accounts.find(jid)
             known = self._store.get(jid, id)
-            if account is None or (known is None and not anew):
+            if account is None or (known is None and not anew) or epoch not in (None, account.epoch):
                 return
             after = change(_seen(known, now), account.epoch)
             if known is None and after is not None:

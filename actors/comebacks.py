@@ -6,6 +6,7 @@ import logging
 from hmac import compare_digest
 from typing import TYPE_CHECKING, Any
 
+from actors.access import Access
 from actors.actor import Inbox, told
 from actors.batching import Batching
 from actors.mailbox import (
@@ -24,6 +25,7 @@ from actors.mailbox import (
 from actors.presence import priority
 from actors.resource import Resource
 from actors.storage import StorageError
+from net.xmpp.errors import StanzaError
 
 if TYPE_CHECKING:
     from actors.host import Domain
@@ -63,7 +65,7 @@ class Comebacks(Batching):
     def on_resume(self, message: Resume) -> None:
         """Only what is this user's own is looked at, so that nobody learns anything of anybody else's."""
         found = None
-        if self.exists and not self.disabled:
+        if self._may_resume(message.access):
             for resource in self.resources.values():
                 if resource.previd and compare_digest(resource.previd.encode(), message.previd.encode()):
                     found = resource
@@ -74,6 +76,29 @@ class Comebacks(Batching):
         for handler in self.domain.hooks.unresumable:
             known = handler(self._as_user, message.previd) if known is None else known
         message.session.tell(ResumeRefused(known))
+
+    def _may_resume(self, access: Access) -> bool:
+        if not self.exists or self.disabled:
+            return False
+        try:
+            self._check(access)
+        except StanzaError:
+            return False
+        return True
+
+    def _check(self, access: Access) -> None:
+        """Raises StanzaError not-allowed if what a client has logged in by has been taken from it since."""
+        if self.domain.accounts.epoch(self.jid, access.epoch) != access.epoch:
+            raise StanzaError("not-allowed", "the password has been changed since the login")
+        if access.by == "token" and not self._knows(access.client):
+            raise StanzaError("not-allowed", "the access of this client has been revoked")
+
+    def _knows(self, client: str) -> bool:
+        try:
+            return self.domain.clients.knows(self.jid, client)
+        except StorageError as error:
+            log.error("%r: it is not known whether a client may come in: %s", self, error)
+            return False
 
     @told(Hibernates)
     def on_hibernates(self, message: Hibernates) -> None:
@@ -98,6 +123,8 @@ class Comebacks(Batching):
         resource = self._resource(message.session, message.resource)
         if resource is not None:
             resource.hibernating = None
+            # One that does not say which client it is has shown by the id of the stream that it is the same.
+            resource.access = message.access._replace(client=message.access.client or resource.client)
             if message.revived and resource.presence is not None:
                 self._as_user.presence.look_around(resource)
             for handler in self.domain.hooks.resumed:
@@ -109,7 +136,7 @@ class Comebacks(Batching):
         if message.resource in self.resources:
             message.session.tell(Close())
             return
-        resource = self._gain(Resource(message.resource, message.session, message.client, message.since))
+        resource = self._gain(Resource(message.resource, message.session, message.access, message.since))
         resource.previd = message.previd
         resource.presence = message.presence
         resource.priority = priority(message.presence) if message.presence is not None else 0

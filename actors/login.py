@@ -9,9 +9,10 @@ import logging
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from actors.access import Access, Way
 from actors.storage import StorageError
 from net.xmpp import sasl
-from net.xmpp.jid import JIDMalformed
+from net.xmpp.jid import JID, JIDMalformed
 
 if TYPE_CHECKING:
     from actors.accounts import Account
@@ -59,6 +60,7 @@ class Login:
         self._failures = 0
         self._account: str | None = None
         self._found: Account | None = None
+        self._by: Way = "password"
         self._challenge: sasl.Challenge | None = None
 
     @property
@@ -133,22 +135,28 @@ class Login:
         accounts = self._domain.accounts
         if isinstance(answer, sasl.Lookup | sasl.VerifyPassword | sasl.Claim):
             self._attempt(answer.username)
-        if isinstance(answer, sasl.Certified):
-            return answer.supply(exists=accounts.exists(accounts.jid(answer.username)))
         if isinstance(answer, sasl.Anonymous):
+            self._found, self._by = None, "nothing"
             return answer.supply(accounts.guests.admit().local)
-        if isinstance(answer, sasl.Lookup):
+        if isinstance(answer, sasl.Certified | sasl.Lookup | sasl.VerifyPassword | sasl.Claim):
+            # Before anything is proved: what it is found to prove holds for the account as it was then.
             self._found = accounts.named(answer.username)
+        if isinstance(answer, sasl.Certified):
+            self._by = "certificate"
+            return answer.supply(exists=self._found is not None)
+        if isinstance(answer, sasl.Lookup):
+            self._by = "password"
             return answer.supply(accounts.keys_of(self._found, answer.username, answer.hash))
         if isinstance(answer, sasl.VerifyPassword):
-            return answer.supply(verified=accounts.verify(answer.username, answer.password))
+            self._by = "password"
+            return answer.supply(verified=accounts.verify(self._found, answer.username, answer.password))
         if isinstance(answer, sasl.Claim):
+            self._by = "token"
             return answer.verify()
         return answer
 
     def _attempt(self, username: str) -> None:
         """Refuses in the same way whether or not there is such an account, and whatever its password."""
-        self._found = None
         try:
             self._account = self._domain.accounts.jid(username).local
         except JIDMalformed:
@@ -160,11 +168,39 @@ class Login:
         jid = self._domain.accounts.jid(success.username)
         if self._account is not None:
             self._domain.attempts.succeeded(self._peer, self._account)
-        # RFC 6120 §6.5.2; only who knows the password is told. Should it be disabled since then, it binds no resource.
-        account = self._found or self._domain.accounts.find(jid)
-        if account is not None and account.disabled is not None:
-            raise sasl.SASLError("account-disabled", account.disabled)
+        self._confirm(jid)
         return jid.local
+
+    def confirm(self) -> None:
+        """The login has succeeded, and since then taken its time. Raises SASLError if it counts no more."""
+        assert self.username is not None
+        try:
+            self._confirm(self._domain.accounts.jid(self.username))
+        except sasl.SASLError:
+            self.username = None
+            raise
+
+    def _confirm(self, jid: JID) -> None:
+        """Who was proved to be the owner is that only until the password changes. Only who knows it is told of more."""
+        account = self._found
+        if account is None:
+            return
+        if account.disabled is not None:
+            raise sasl.SASLError("account-disabled", account.disabled)  # RFC 6120 §6.5.2
+        if self._domain.accounts.epoch(jid, account.epoch) != account.epoch:
+            raise sasl.SASLError("credentials-expired" if self._by == "token" else "not-authorized")
+
+    def access(self, client: str) -> Access:
+        """What has been proved, by the client of that id."""
+        return Access(client, self._by, self._found.epoch if self._found is not None else "")
+
+    def out_of_turn(self) -> Reply:
+        """The client has answered what it was not asked, which is a failure like others."""
+
+        def move(_: sasl.Challenge | None) -> sasl.Answer:
+            raise _out_of_turn()
+
+        return self._decide(move)
 
 
 def _out_of_turn() -> sasl.SASLError:

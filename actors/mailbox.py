@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
+from actors.access import Access
 from actors.actor import Inbox
 from actors.resource import Key
 from actors.roster import Roster
@@ -199,13 +200,14 @@ class ResumeRefused(Message, frozen=True):
 class Attach(Message, frozen=True):
     """From a new Session: take my connection, its client goes on with your stream, of which it has handled `h`.
 
-    `welcome`: the end of a login that waits for it (XEP-0388), None where the client has logged in before.
+    `access`: how it has logged in. `welcome`: the end of a login that waits for it (XEP-0388), None where none does.
     The one message that carries what is alive: a connection is where its process is, and so are both Sessions.
     """
 
     session: Inbox
     conn: Transport
     h: int
+    access: Access
     welcome: Welcome | None = None
 
 
@@ -243,15 +245,13 @@ class HibernationOver(Message, frozen=True):
 class Bind(Message, frozen=True):
     """From a new Session: it wants to be this resource, or any ("" for one that the server makes).
 
-    `client`: the id of its user agent, "" for none that is known. `revocable`: it has logged in by what can have been
-    taken from that client meanwhile. `inline`: what is asked for along with it, in an
-    XEP-0386 bind, which takes the place of all others of the same client; None for one of RFC 6120.
+    `access`: how it has logged in. `inline`: what is asked for along with it, in an XEP-0386 bind, which takes the
+    place of all others of the same client; None for one of RFC 6120.
     """
 
     session: Inbox
     resource: str
-    client: str = ""
-    revocable: bool = False
+    access: Access = Access()
     inline: tuple[Element, ...] | None = None
 
 
@@ -285,11 +285,15 @@ class Manage(Message, frozen=True):
 
 
 class Resume(Message, frozen=True):
-    """From a new Session: its client wants to go on with an earlier stream, of which it has handled `h` stanzas."""
+    """From a new Session: its client wants to go on with an earlier stream, of which it has handled `h` stanzas.
+
+    `access`: how it has logged in.
+    """
 
     session: Inbox
     previd: str
     h: int
+    access: Access
 
 
 class Hibernates(Message, frozen=True):
@@ -308,17 +312,21 @@ class Unacknowledged(Message, frozen=True):
 
 
 class Resumed(Message, frozen=True):
-    """From a Session: its client has come back. `revived`: the server has been started again meanwhile."""
+    """From a Session: its client has come back, and logged in again by this `access`.
+
+    `revived`: the server has been started again meanwhile.
+    """
 
     session: Inbox
     resource: str
+    access: Access
     revived: bool
 
 
 class Revive(Message, frozen=True):
     """From a Session of an earlier life of the server: the resource is there, and as it was.
 
-    `directed`, `state`, `client` and `since` as in `actors.resource.Resource`.
+    `directed`, `state`, `access` and `since` as in `actors.resource.Resource`.
     """
 
     session: Inbox
@@ -328,7 +336,7 @@ class Revive(Message, frozen=True):
     interested: bool
     directed: tuple[JID, ...]
     state: dict[str, Any]
-    client: str
+    access: Access
     since: float
 
 

@@ -10,11 +10,12 @@ from functools import partial
 from typing import TYPE_CHECKING, Literal, NamedTuple, cast
 
 from actors import sasl1, sasl2
+from actors.access import Access
 from actors.actor import Actor, Inbox, Timer, told
 from actors.hooks import Later, Stranger
 from actors.login import Login
 from actors.mailbox import Bind, BindRefused, Bound, Close, LoginExpired, Unbind
-from actors.sasl2 import Authentication, Welcome
+from actors.sasl2 import Authentication
 from actors.storage import StorageError
 from net.transport import Secured, Transport
 from net.xmpp.errors import StanzaError, StreamError
@@ -52,13 +53,6 @@ class Binding(NamedTuple):
     refused: Callable[[StanzaError], None]
 
 
-class Who(NamedTuple):
-    """Which client has logged in, as `Bind` tells it."""
-
-    id: str
-    revocable: bool = False
-
-
 class Negotiation(Actor):
     """A Session on its way: each step is one from which the next ones are offered. `Session` tells of the fields.
 
@@ -82,7 +76,7 @@ class Negotiation(Actor):
         self._router = router
         self._domain: Domain | None = None
         self._user: Inbox | None = None
-        self._client = Who("")
+        self.access = Access()
         self._login: Login | None = None
         self._authentication: Authentication | None = None
         self._peer = conn.peer if conn is not None else ""
@@ -152,9 +146,9 @@ class Negotiation(Actor):
         offers = [starttls(required=required)]
         if self.type == "c2s_unauthed":
             login = self._login_to(domain)
-            offers.append(mechanisms(login.mechanisms, login.bindings, secure_first=required))
+            offers.append(mechanisms(login.offer.mechanisms, login.offer.announced, secure_first=required))
             if self._authentication is not None:
-                offers.append(self._authentication.offer(secure_first=required))
+                offers.append(self._authentication.offer())
         return [*offers, *AFTER_LOGIN, *domain.hooks.offers]
 
     def _login_to(self, domain: Domain) -> Login:
@@ -215,7 +209,7 @@ class Negotiation(Actor):
         login = self._login_to(self._domain)
         conn.send(sasl1.answer(login, node))
         if login.username is not None:
-            self._note_login(login.username)
+            self._note_login(login.username, login.access(""))
             self._expect_header()
             conn.restart()
         else:
@@ -228,15 +222,14 @@ class Negotiation(Actor):
         conn.send(asked.answer(node))
         if asked.granted:
             assert login.username is not None and asked.request is not None
-            revocable = asked.request.mechanism in self._domain.hooks.authenticates
-            self._client = Who(asked.request.user_agent.id, revocable=revocable)
-            self._note_login(login.username)
+            self._note_login(login.username, login.access(asked.request.user_agent.id))
             self.go_on(None)
         else:
             self._let_try_again(conn, login)
 
-    def _note_login(self, username: str) -> None:
+    def _note_login(self, username: str, access: Access) -> None:
         self.username = username
+        self.access = access
         self.type = "c2s"
         log.info("logged in as %s@%s", username, self.host)
 
@@ -265,18 +258,10 @@ class Negotiation(Actor):
             asked.add(come)
         assert self.username is not None
         jid = self.full_jid or self._domain.accounts.jid(self.username)
-        self.conn.send(self._welcome(bound=self.full_jid is not None).xml(jid))
+        state = self._state | State.BOUND if self.full_jid is not None else self._state
+        self.conn.send(asked.welcome().xml(jid) + features(self._offers(self._domain), state))
         self._authentication = self._login = None
         self.conn.proceed(freely=self.full_jid is not None)
-
-    def welcome(self) -> Welcome:
-        """What ends the login of a client that goes on as a resource which there is already, for whoever that is."""
-        return self._welcome(bound=True)
-
-    def _welcome(self, *, bound: bool) -> Welcome:
-        assert self._authentication is not None and self._domain is not None
-        state = self._state | State.BOUND if bound else self._state
-        return self._authentication.welcome(features(self._offers(self._domain), state))
 
     # -- requests of strangers
 
@@ -330,7 +315,7 @@ class Negotiation(Actor):
         assert self._domain is not None and self.username is not None
         self._binding = binding
         self._user = self._router.user(self._domain.accounts.jid(self.username))
-        self._user.tell(Bind(self.actor_inbox, resource, *self._client, inline))
+        self._user.tell(Bind(self.actor_inbox, resource, self.access, inline))
 
     def _answer_binding(self, request: Stanza, bound: Bound) -> None:
         assert self.conn is not None

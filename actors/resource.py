@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from actors.access import Access
 from actors.actor import Inbox
 from net.xmpp.jid import JID
 from net.xmpp.stanza import Stanza
@@ -16,7 +17,7 @@ class Resource:
     """What a User knows of one of its Sessions. `presence` None: connected, not available. `since`: when it was bound
     (UTC seconds).
 
-    `client`: the id of its user agent (XEP-0388), "" when it has not said. `directed`: to whom it has shown itself
+    `access`: how its client has logged in, the last time that it did. `directed`: to whom it has shown itself
     without being asked. `unwanted`: the contacts whose last word on its presence was an error. `previd`: by what its
     client can resume its stream (XEP-0198), "" if it cannot. `hibernating`: since when (UTC seconds) it has no
     connection, None while it has one. `state` belongs to the features, by name; of a resource that can be resumed it
@@ -24,7 +25,7 @@ class Resource:
     """
 
     __slots__ = (
-        "client",
+        "access",
         "directed",
         "hibernating",
         "interested",
@@ -38,10 +39,10 @@ class Resource:
         "unwanted",
     )
 
-    def __init__(self, name: str, session: Inbox, client: str, since: float) -> None:
+    def __init__(self, name: str, session: Inbox, access: Access, since: float) -> None:
         self.name = name
         self.session = session
-        self.client = client
+        self.access = access
         self.since = since
         self.presence: Stanza | None = None
         self.priority = 0
@@ -51,6 +52,11 @@ class Resource:
         self.previd = ""
         self.hibernating: float | None = None
         self.state: dict[str, Any] = {}
+
+    @property
+    def client(self) -> str:
+        """The id of its user agent (XEP-0388), "" when it has not said."""
+        return self.access.client
 
     @property
     def key(self) -> Key:

@@ -70,7 +70,7 @@ class Resumption(Negotiation):
         assert self._domain is not None and self.username is not None
         self._resuming = True
         self._user = self._router.user(self._domain.accounts.jid(self.username))
-        self._user.tell(Resume(self.actor_inbox, previd, h))
+        self._user.tell(Resume(self.actor_inbox, previd, h, self.access))
 
     @told(Resumable)
     def on_resumable(self, message: Resumable) -> None:
@@ -78,8 +78,9 @@ class Resumption(Negotiation):
         if self.conn is None:
             self._stop()
         else:
-            welcome = self.welcome() if self._authentication is not None else None
-            message.session.tell(Attach(self.actor_inbox, self.conn, message.h, welcome))
+            # No features follow it: the earlier stream has had them (XEP-0198 §6.2).
+            welcome = self._authentication.welcome() if self._authentication is not None else None
+            message.session.tell(Attach(self.actor_inbox, self.conn, message.h, self.access, welcome))
 
     @told(ResumeRefused)
     def on_resume_refused(self, message: ResumeRefused) -> None:
@@ -135,7 +136,7 @@ class Resumption(Negotiation):
             self._end_with_certificate(self.conn.certified.not_after)
         message.session.tell(Superseded(self.actor_inbox))
         assert self._user is not None and self.resource is not None
-        self._user.tell(Resumed(self.actor_inbox, self.resource, self.managed.revived))
+        self._user.tell(Resumed(self.actor_inbox, self.resource, message.access, self.managed.revived))
         self.managed.resume(message.h, message.welcome)
 
     @told(Severed)

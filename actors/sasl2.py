@@ -106,7 +106,7 @@ class Authentication:
         self.request: Request | None = None
         self.granted = False
 
-    def offer(self, *, secure_first: bool) -> Offer:
+    def offer(self) -> Offer:
         """The stream feature (§2.1). It waits for storage, if there are tasks; where that fails none is offered."""
         hooks, offer = self._domain.hooks, self._login.offer
         tasks = b""
@@ -115,7 +115,7 @@ class Authentication:
                 tasks += b"".join(map(serialise, handler(offer, self._sender)))
         except StorageError as error:
             log.error("tasks of logins to %s: %s", self._domain.name, error)
-        return authentication(offer.mechanisms, hooks.inline(offer), tasks, secure_first=secure_first)
+        return authentication(offer.mechanisms, hooks.inline(offer), tasks)
 
     @property
     def under_way(self) -> bool:
@@ -152,6 +152,8 @@ class Authentication:
             reply = self._login.abort()
         elif node.tag == AUTHENTICATE:
             reply = self._login.begin(self._start, lambda: self._read(node).initial)
+        elif self.request is None:
+            reply = self._login.out_of_turn()  # should there be a challenge, it is one of RFC 6120
         else:  # which is out of turn, if it is no response
             reply = self._login.respond(lambda: decode(node))
         if isinstance(reply, sasl.Challenge):
@@ -163,6 +165,8 @@ class Authentication:
         return self._go_on()
 
     def _read(self, node: Element) -> Request:
+        if not self._login.offer.secure:
+            raise sasl.SASLError("encryption-required")  # §3
         self.request = Request(node, self._login.offer)
         return self.request
 
@@ -180,6 +184,8 @@ class Authentication:
         """Asks for the first of the tasks that are left; grants the login when there are none."""
         if not self._tasks:
             assert self.request is not None
+            if self._continued:
+                self._login.confirm()
             self.granted, self._continued = True, False
             self._left = self._domain.hooks.authenticate_inline(self.request)
             return b""
@@ -215,9 +221,9 @@ class Authentication:
         if answer is not None:
             self._answers.append(answer)
 
-    def welcome(self, features: bytes) -> Welcome:
-        """What ends the login; `features` are those of the stream from now on."""
-        return Welcome(self._additional(), b"".join(map(serialise, self._answers)), features)
+    def welcome(self) -> Welcome:
+        """What ends the login."""
+        return Welcome(self._additional(), b"".join(map(serialise, self._answers)))
 
     def _additional(self) -> str:
         return "" if self._data is None else f"<additional-data>{sasl.encode(self._data)}</additional-data>"
@@ -228,17 +234,9 @@ class Welcome(NamedTuple):
 
     data: str
     answers: bytes
-    features: bytes
 
-    def xml(self, jid: JID) -> bytes:
-        """The `<success/>` for who is now this, and the features that follow (§2.6.1)."""
-        return self._success(jid) + self.features
-
-    def resumed(self, jid: JID, answer: bytes) -> bytes:
-        """The same with this `answer` in it, after which an earlier stream goes on without features (XEP-0198 §6.2)."""
-        return self._success(jid, answer)
-
-    def _success(self, jid: JID, more: bytes = b"") -> bytes:
+    def xml(self, jid: JID, more: bytes = b"") -> bytes:
+        """The `<success/>` for who is now this, with `more` in it."""
         identity = f"<authorization-identifier>{escape(jid)}</authorization-identifier>"
         success = f'<success xmlns="{SASL2}">{self.data}{identity}'.encode()
         return success + self.answers + more + b"</success>"

@@ -8,6 +8,8 @@ from actors.mailbox import Close, Disabled, Enabled, Remove, Revoked
 from actors.storage import StorageError
 from net.xmpp.errors import StreamError
 
+REVOKED = "the access of this client has been revoked"
+
 
 class Standing(Bindings):
     """The fields are those of `actors.user.User`."""
@@ -24,9 +26,9 @@ class Standing(Bindings):
         """A client has lost its access (XEP-0494 §3.2). One that has no resource yet gets none: see `on_bind`."""
         for resource in self.resources.values():
             if resource.client == message.client:
-                resource.session.tell(
-                    Close(StreamError("not-authorized", "the access of this client has been revoked"))
-                )
+                resource.session.tell(Close(StreamError("not-authorized", REVOKED)))
+        for handler in self.domain.hooks.revoked:
+            handler(self._as_user, message.client)
 
     @told(Remove)
     def on_remove(self, message: Remove) -> None:

@@ -54,6 +54,7 @@ class Hooks:
     overtaking: tuple[Callable[[User, Resource], None], ...]
     receptive: tuple[Callable[[User, Resource], None], ...]
     unavailable: tuple[Callable[[User, Stanza], None], ...]
+    revoked: tuple[Callable[[User, str], None], ...]
     unbound: tuple[Callable[[User, Resource], None], ...]
     bound: tuple[Callable[[User, Resource], Element | None], ...]
     hibernates: tuple[Callable[[User, Resource], None], ...]

@@ -196,6 +196,11 @@ def offered(handler: Callable[[Any], Offer]) -> Callable[[Any], Offer]:
     return marked(handler, "offered")
 
 
+def revoked(handler: Callable[[Any, User, str], None]) -> Callable[[Any, User, str], None]:
+    """A client of the user's, by the id of its user agent, has lost its access to the account (XEP-0494)."""
+    return marked(handler, "revoked")
+
+
 def bound(handler: Callable[[Any, User, Resource], Element | None]) -> Callable[[Any, User, Resource], Element | None]:
     """A resource has been bound by XEP-0386, before anything can be delivered to it. What is returned goes into
     `<bound/>`: what a client should know that comes.
@@ -235,6 +240,7 @@ MOMENTS = (
     "receptive",
     "unavailable",
     "unbound",
+    "revoked",
     "bound",
     "hibernates",
     "unacknowledged",

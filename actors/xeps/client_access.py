@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from copy import deepcopy
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,12 +11,13 @@ import msgspec
 
 from actors.clients import Client, Proved
 from actors.hooks import XEP, Feature, asks, authenticate_inline
-from actors.mailbox import Revoked
+from actors.mailbox import Close, Revoked
 from actors.resource import Resource
 from actors.sasl2 import USER_AGENT
+from actors.standing import REVOKED
 from actors.storage import StorageError
 from actors.user import User
-from net.xmpp.errors import StanzaError
+from net.xmpp.errors import StanzaError, StreamError
 from net.xmpp.offers import SASL
 from net.xmpp.sasl import EXTERNAL
 from net.xmpp.stamps import stamp
@@ -59,7 +60,7 @@ class ClientAccess(Feature):
             return
         assert session.username is not None
         jid, now = self.domain.accounts.jid(session.username), self.domain.clock.now()
-        by_token = request.mechanism in self.domain.hooks.authenticates
+        by_token = session.access.by == "token"
 
         def note(client: Client, epoch: str) -> Client:
             if self.options.names:
@@ -67,11 +68,11 @@ class ClientAccess(Feature):
             known = client.proved is not None and client.proved == Proved("password", epoch)
             if by_token or known:
                 return client
-            proved = Proved("certificate" if request.mechanism == EXTERNAL else "password", epoch)
+            proved = Proved("certificate" if session.access.by == "certificate" else "password", epoch)
             return msgspec.structs.replace(client, proved=proved)
 
         try:
-            self.domain.clients.change(jid, agent.id, now, note, anew=not by_token)
+            self.domain.clients.change(jid, agent.id, now, note, anew=not by_token, epoch=session.access.epoch)
         except StorageError as error:
             log.error("a client could not be noted: %s", error)
 
@@ -106,8 +107,9 @@ class ClientAccess(Feature):
                     times=(client.first_seen, now if id in connected else client.last_seen),
                     names={"software": client.software, "device": client.device},
                 )
-        ways = [] if user.jid in self.domain.accounts.guests else ["password"]
         for resource in self._unknown(user, clients):
+            way = resource.access.by
+            ways = [way] if way in _WAYS and resource.access.epoch == epoch else []
             yield _client(self._shown(user, resource), ways, connected=True)
 
     def _shown(self, user: User, resource: Resource) -> str:
@@ -126,35 +128,37 @@ class ClientAccess(Feature):
         shown = iq.payload.get("id")
         if not shown:
             raise StanzaError("bad-request", "which client? XEP-0494 §3.2")
-        clients = self._remembered(user)
+        epoch, clients = self._epoch(user), self._remembered(user)
+        asker = user.resources.get(iq.from_.resource)
         for id, client in clients.items():
             if self.domain.clients.shown(user.jid, id) == shown:
-                self._check_revocable(user, client)
+                _check_revocable(client.ways(epoch, self.domain.clock.now()))
                 self.domain.clients.forget(user.jid, [id])
-                asker = user.resources.get(iq.from_.resource)
                 if asker is not None:
                     user.deliver(asker, iq.result())
                 user.on_revoked(Revoked(id))
                 return
-        if any(self._shown(user, resource) == shown for resource in self._unknown(user, clients)):
-            raise _knows_password()
+        for resource in self._unknown(user, clients):
+            if self._shown(user, resource) == shown:
+                _check_revocable([resource.access.by] if resource.access.epoch == epoch else [])
+                if asker is not None:
+                    user.deliver(asker, iq.result())
+                resource.session.tell(Close(StreamError("not-authorized", REVOKED)))
+                return
         raise StanzaError("item-not-found", "there is no such client")
-
-    def _check_revocable(self, user: User, client: Client) -> None:
-        ways = client.ways(self._epoch(user), self.domain.clock.now())
-        if "password" in ways:
-            raise _knows_password()
-        if "certificate" in ways:
-            raise StanzaError("not-allowed", "it has a certificate, which only whoever signed that can revoke")
 
     def _epoch(self, user: User) -> str:
         account = self.domain.accounts.find(user.jid)
         return account.epoch if account is not None else ""
 
 
-def _knows_password() -> StanzaError:
-    detail = element(f"{{{NAMESPACE}}}password-reset-required")
-    return StanzaError("service-unavailable", "it knows the password, which has to be changed", detail=detail)
+def _check_revocable(ways: Collection[str]) -> None:
+    """Raises StanzaError for a client that could log in again (§3.2)."""
+    if "password" in ways:
+        detail = element(f"{{{NAMESPACE}}}password-reset-required")
+        raise StanzaError("service-unavailable", "it knows the password, which has to be changed", detail=detail)
+    if "certificate" in ways:
+        raise StanzaError("not-allowed", "it has a certificate, which only whoever signed that can revoke")
 
 
 # How the ways to log in are called here. There is no name for a certificate, but others may be used (§3.1).

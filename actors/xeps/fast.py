@@ -50,10 +50,8 @@ class Fast(Feature):
     Options = FastOptions
 
     @offered_inline
-    def offer(self, offer: sasl.Offer) -> Element | None:
-        """§3.1. Only where nobody can listen (§6)."""
-        if not offer.secure:
-            return None
+    def offer(self, offer: sasl.Offer) -> Element:
+        """§3.1"""
         return element(FAST, None, *(element(f"{{{NAMESPACE}}}mechanism", name) for name in possible(offer.bindings)))
 
     # -- logging in by a token
@@ -61,8 +59,6 @@ class Fast(Feature):
     @authenticates(*HT)
     def authenticate(self, request: Request, data: bytes | None) -> sasl.Claim:
         """§3.4"""
-        if not request.offer.secure:
-            raise sasl.SASLError("encryption-required")
         proof = hashed_token(request.mechanism, request.offer.bindings, data)
         asked = request.find(FAST)
         if asked is None or not request.user_agent.id:
@@ -112,8 +108,7 @@ class Fast(Feature):
             mechanism = wanted.get("mechanism", "")
         else:
             mechanism = request.mechanism if by_token and not _is_given_back(request) else ""
-        secure = request.offer.secure and mechanism in possible(request.offer.bindings)
-        if not request.user_agent.id or not secure:
+        if not request.user_agent.id or mechanism not in possible(request.offer.bindings):
             return None
         assert session.username is not None
         now, given = self.domain.clock.now(), None
@@ -127,7 +122,8 @@ class Fast(Feature):
 
         try:
             jid = self.domain.accounts.jid(session.username)
-            self.domain.clients.change(jid, request.user_agent.id, now, give, anew=not by_token)
+            epoch = session.access.epoch
+            self.domain.clients.change(jid, request.user_agent.id, now, give, anew=not by_token, epoch=epoch)
         except StorageError as error:
             log.error("a token could not be stored: %s", error)
             return None

@@ -35,16 +35,16 @@ class SASLUpgrade(Feature):
     requires = ("sasl2",)
 
     @offered_tasks
-    def offer(self, offer: sasl.Offer, sender: JID | None) -> Iterator[Element]:
+    def offer(self, _: sasl.Offer, sender: JID | None) -> Iterator[Element]:
         """§2.1. Who does not exist is told the same as somebody whose iterations SCRAM would show to be as many."""
-        if offer.secure and sender is not None and sender.domain == self.domain.name and sender.local:
+        if sender is not None and sender.domain == self.domain.name and sender.local:
             for hash in self.domain.accounts.outdated(sender.local):
                 yield element(UPGRADE, TASK + hash)
 
     @tasks
     def demand(self, request: Request, username: str) -> Iterator[Task]:
         """§2.2: those that the client wants and that there is any use in."""
-        if not request.mechanism.startswith("SCRAM-") or not request.offer.secure:
+        if not request.mechanism.startswith("SCRAM-"):
             return
         wanted = request.texts(UPGRADE)
         for hash in self.domain.accounts.outdated(username):

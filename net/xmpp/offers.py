@@ -58,14 +58,13 @@ def mechanisms(names: Iterable[str], bindings: Iterable[str], *, secure_first: b
     return Offer("mechanisms", content.encode(), needs, State.AUTHENTICATED, State.AUTHENTICATED)
 
 
-def authentication(names: Iterable[str], inline: bytes, tasks: bytes, *, secure_first: bool) -> Offer:
-    """XEP-0388 §2.1; `inline` and `tasks` are the elements of what can be asked for along with the login."""
+def authentication(names: Iterable[str], inline: bytes, tasks: bytes) -> Offer:
+    """XEP-0388 §2.1, and §3: with TLS only. `inline` and `tasks` are what can be asked for along with the login."""
     content = _listed(names).encode()
     if content:
         content += (b"<inline>%s</inline>" % inline if inline else b"") + tasks
         content = b'<authentication xmlns="%s">%s</authentication>' % (SASL2.encode(), content)
-    needs = State.SECURE if secure_first else State.NEW
-    return Offer("authentication", content, needs, State.AUTHENTICATED, State.AUTHENTICATED)
+    return Offer("authentication", content, State.SECURE, State.AUTHENTICATED, State.AUTHENTICATED)
 
 
 def _listed(names: Iterable[str]) -> str:

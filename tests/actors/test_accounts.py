@@ -29,6 +29,10 @@ def accounts(storage: Storage) -> Accounts:
     return made
 
 
+def verified(accounts: Accounts, name: str, password: str) -> bool:
+    return accounts.verify(accounts.named(name), name, password)
+
+
 # -- who exists
 
 
@@ -40,7 +44,7 @@ def test_an_account_exists_once_it_was_made(accounts: Accounts) -> None:
 def test_an_account_is_made_once(accounts: Accounts) -> None:
     with pytest.raises(AccountExists):
         accounts.create(ROMEO, "another", 2.0)
-    assert accounts.verify("romeo", "wherefore")
+    assert verified(accounts, "romeo", "wherefore")
 
 
 def test_of_many_who_make_the_same_account_at_once_one_succeeds(tmp_path: Path) -> None:
@@ -57,7 +61,7 @@ def test_of_many_who_make_the_same_account_at_once_one_succeeds(tmp_path: Path) 
     tries = [gevent.spawn(make, f"password {n}") for n in range(8)]
     made = [password for password in (task.get(timeout=10) for task in tries) if password]
     assert len(made) == 1
-    assert accounts.verify("juliet", made[0])
+    assert verified(accounts, "juliet", made[0])
     storage.close()
 
 
@@ -73,7 +77,7 @@ def test_accounts_are_listed_by_domain_and_in_order(storage: Storage) -> None:
 def test_an_account_that_was_forgotten_does_not_exist(accounts: Accounts, storage: Storage) -> None:
     storage.forget(ROMEO)
     assert not accounts.exists(ROMEO)
-    assert not accounts.verify("romeo", "wherefore")
+    assert not verified(accounts, "romeo", "wherefore")
 
 
 # -- passwords
@@ -81,17 +85,17 @@ def test_an_account_that_was_forgotten_does_not_exist(accounts: Accounts, storag
 
 @pytest.mark.parametrize("name", ["romeo", "Romeo", "ＲＯＭＥＯ"])
 def test_the_password_is_verified_for_every_spelling_of_the_name(accounts: Accounts, name: str) -> None:
-    assert accounts.verify(name, "wherefore")
+    assert verified(accounts, name, "wherefore")
 
 
 @pytest.mark.parametrize("password", ["", "Wherefore", "wherefore ", "x" * 10_000, "where\0fore"])
 def test_any_other_password_is_not(accounts: Accounts, password: str) -> None:
-    assert not accounts.verify("romeo", password)
+    assert not verified(accounts, "romeo", password)
 
 
 @pytest.mark.parametrize("name", ["juliet", "", "romeo@verona.example", "a b", "x" * 5000, "/"])
 def test_nothing_is_the_password_of_who_does_not_exist(accounts: Accounts, name: str) -> None:
-    assert not accounts.verify(name, "wherefore")
+    assert not verified(accounts, name, "wherefore")
 
 
 @pytest.mark.parametrize("password", ["", "x" * 513, "bell\a"])
@@ -101,14 +105,14 @@ def test_a_password_that_none_may_have_is_refused(accounts: Accounts, password: 
     assert not accounts.exists(JULIET)
     with pytest.raises(PasswordRefused):
         accounts.set_password(ROMEO, password)
-    assert accounts.verify("romeo", "wherefore")
+    assert verified(accounts, "romeo", "wherefore")
 
 
 def test_a_new_password_takes_the_place_of_the_old_one(accounts: Accounts) -> None:
     before = accounts.keys("romeo", "SHA-256")
     accounts.set_password(ROMEO, "what's in a name")
-    assert accounts.verify("romeo", "what's in a name")
-    assert not accounts.verify("romeo", "wherefore")
+    assert verified(accounts, "romeo", "what's in a name")
+    assert not verified(accounts, "romeo", "wherefore")
     assert accounts.keys("romeo", "SHA-256").salt != before.salt
 
 
@@ -126,7 +130,7 @@ def test_nothing_but_keys_is_stored(tmp_path: Path) -> None:
     accounts = accounts_in(storage)
     accounts.create(ROMEO, "wherefore art thou", 1.0)
     accounts.set_password(ROMEO, "that which we call a rose")
-    accounts.verify("romeo", "by any other name")
+    verified(accounts, "romeo", "by any other name")
     storage.close()
     on_disk = b"".join(path.read_bytes() for path in tmp_path.iterdir())
     assert b"stored_key" in on_disk
@@ -180,18 +184,18 @@ def test_the_secret_of_the_decoys_is_no_account(accounts: Accounts) -> None:
 
 def test_with_its_password_an_account_gets_as_many_iterations_as_new_ones(accounts: Accounts) -> None:
     accounts.iterations = 5000
-    assert not accounts.verify("romeo", "wrong")
+    assert not verified(accounts, "romeo", "wrong")
     assert accounts.keys("romeo", "SHA-1").iterations == ITERATIONS
-    assert accounts.verify("romeo", "wherefore")
+    assert verified(accounts, "romeo", "wherefore")
     assert {accounts.keys("romeo", hash).iterations for hash in HASHES} == {5000}
-    assert accounts.verify("romeo", "wherefore")
+    assert verified(accounts, "romeo", "wherefore")
 
 
 def test_an_account_never_gets_fewer_iterations(accounts: Accounts) -> None:
     accounts.iterations = 5000
-    accounts.verify("romeo", "wherefore")
+    verified(accounts, "romeo", "wherefore")
     accounts.iterations = ITERATIONS
-    assert accounts.verify("romeo", "wherefore")
+    assert verified(accounts, "romeo", "wherefore")
     assert accounts.keys("romeo", "SHA-1").iterations == 5000
 
 
@@ -199,7 +203,7 @@ def test_a_password_that_was_changed_meanwhile_is_not_changed_back(accounts: Acc
     old = accounts.keys("romeo", "SHA-256")
     accounts.set_password(ROMEO, "a rose")
     accounts.strengthen(ROMEO, old, {"SHA-256": old})
-    assert accounts.verify("romeo", "a rose")
+    assert verified(accounts, "romeo", "a rose")
 
 
 def test_where_accounts_differ_in_their_iterations_decoys_do_too(accounts: Accounts, storage: Storage) -> None:
@@ -225,7 +229,7 @@ def test_keys_are_brought_up_to_date_one_by_one(accounts: Accounts) -> None:
     accounts.strengthen(ROMEO, old, {"SHA-1": new})
     assert accounts.keys("romeo", "SHA-1") == new
     assert accounts.outdated("romeo") == ["SHA-256"]
-    assert accounts.verify("romeo", "wherefore")
+    assert verified(accounts, "romeo", "wherefore")
     assert accounts.outdated("romeo") == []
 
 
@@ -239,7 +243,7 @@ def test_an_account_is_disabled_for_a_reason_until_it_is_enabled(accounts: Accou
     assert accounts_in(storage).find(ROMEO).disabled == "gone"
     accounts.disable(ROMEO, None)
     assert accounts.find(ROMEO).disabled is None
-    assert accounts.verify("romeo", "a rose")
+    assert verified(accounts, "romeo", "a rose")
 
 
 def test_who_does_not_exist_is_not_disabled(accounts: Accounts) -> None:

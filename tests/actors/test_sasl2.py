@@ -64,9 +64,15 @@ def test_it_is_offered_whomever_the_header_is_from_and_says_the_same(sender: str
     assert etree.tostring(offered[0]) == etree.tostring(offered[1])
 
 
-def test_it_is_not_offered_before_tls_where_that_is_required() -> None:
+def test_it_is_not_offered_before_tls() -> None:
     assert offer(World().wire(secured=False).opens()) is None
-    assert offer(World(sets=("tls.required=false",)).wire(secured=False).opens()) is not None
+    assert offer(World(sets=("tls.required=false",)).wire(secured=False).opens()) is None
+
+
+def test_without_tls_nobody_logs_in_by_it() -> None:
+    client = opened(World("romeo", sets=("tls.required=false",)), secured=False)
+    assert refusal(client.says(plain()).hears_one()) == "encryption-required"
+    assert client.logs_in("romeo").binds().jid is None
 
 
 def test_it_can_be_turned_off() -> None:
@@ -323,11 +329,11 @@ def test_somebody_else_may_end_the_login_and_then_nothing_more_is_done(probed: t
     client.hears()
     client.says(plain("romeo", "<resume xmlns='probe'/>", "<bind xmlns='urn:xmpp:bind:0'/>") + BIND)
     assert client.hears() == []
-    client.wire.send(probe.session.welcome().xml(JID.parse("romeo@localhost/old"), b"<resumed xmlns='probe'/>"))
-    success, features = client.hears()
+    welcome = probe.session._authentication.welcome()
+    client.wire.send(welcome.xml(JID.parse("romeo@localhost/old"), b"<resumed xmlns='probe'/>"))
+    success = client.hears_one()
     assert identity(success) == "romeo@localhost/old"
     assert names(success) == ["authorization-identifier", "resumed"]
-    assert names(features) == ["limits"]
     assert client.session.full_jid is None
 
 

@@ -165,7 +165,9 @@ def leaves(client: Client) -> None:
 def is_replaced(client: Client) -> None:
     """It has lost its connection, and its User learns of it from the one that takes its place."""
     client.session.conn = None
-    client.world.router.user(JID.parse("juliet@localhost")).tell(Bind(Actor().actor_inbox, "balcony"))
+    client.world.router.user(JID.parse("juliet@localhost")).tell(
+        Bind(Actor().actor_inbox, "balcony", client.session.access)
+    )
 
 
 @pytest.mark.parametrize("ends", [leaves, is_replaced])

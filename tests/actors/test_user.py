@@ -204,7 +204,7 @@ def test_no_more_waits_for_a_resource_to_go_than_there_is_room_for() -> None:
     world = World("romeo", "juliet", sets=("limits.mailbox=100",))
     romeo, silent = world.connect("romeo"), Actor().actor_inbox
     inbox = world.router.user(JULIET)
-    inbox.tell(Bind(silent, "balcony"))
+    inbox.tell(Bind(silent, "balcony", world.connect("juliet").session.access))
     inbox.tell(Unbind(silent, "balcony"))
     settle()
     for number in range(150):

@@ -23,6 +23,7 @@ from actors.hooks import (
     due,
     hibernates,
     inbound,
+    revoked,
     unacknowledged,
     unbound,
 )
@@ -116,6 +117,17 @@ class Push(Feature):
         left = [device for device in self._devices(user) if not device.registration.is_of(jid, node)]
         self.keep_in_mind(user, tuple(left))
         return iq.result()
+
+    @revoked
+    def forget(self, user: User, client: str) -> None:
+        """It is not to hear of the account any more, not even by way of its app server."""
+        try:
+            for each in self._registrations.of(user.jid):
+                if each.client == client:
+                    self._registrations.remove(user.jid, each.jid, each.node)
+        except StorageError as error:
+            log.error("%r: a client that was revoked is known to push: %s", user, error)
+        self.keep_in_mind(user, tuple(device for device in self._devices(user) if device.registration.client != client))
 
     @awakes(lambda feature: (feature._registrations.map,))
     def remember(self, user: User, stored: Mapping[str, Registration]) -> None:

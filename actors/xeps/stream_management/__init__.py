@@ -196,7 +196,7 @@ class StreamManagement(Feature):
             resource.interested,
             [str(jid) for jid in resource.directed],
             state,
-            resource.client,
+            resource.access,
             resource.since,
         )
         if saved != resource.state.get(self.name):
@@ -240,7 +240,7 @@ class StreamManagement(Feature):
                 saved.interested,
                 directed,
                 saved.state,
-                saved.client,
+                saved.access,
                 saved.since,
             )
         )

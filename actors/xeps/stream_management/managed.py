@@ -296,7 +296,7 @@ class Managed:
         welcome, self._welcome = self._welcome, None
         if welcome is not None:
             assert self._session.full_jid is not None
-            answer = welcome.resumed(self._session.full_jid, answer)
+            answer = welcome.xml(self._session.full_jid, answer)
         conn.send(answer)
         for entry in self._out.queue:
             conn.send(entry.what.late(self._host).wire)

@@ -12,6 +12,7 @@ from zlib import crc32
 
 import msgspec
 
+from actors.access import Access
 from actors.mailbox import Receipt
 from actors.resource import Key
 from actors.storage import Map, Storage
@@ -66,7 +67,7 @@ class SavedResource(msgspec.Struct, frozen=True):
     interested: bool
     directed: list[str]
     state: dict[str, Any]
-    client: str = ""
+    access: Access = Access()
     since: float = 0.0
 
 

@@ -49,9 +49,14 @@ class Offer:
         return [*names, ANONYMOUS] if self.anonymous else names
 
     @property
+    def announced(self) -> Collection[str]:
+        """The channel-binding types to list beside them (XEP-0440): none where none of the mechanisms binds to any."""
+        return self.bindings if any(name in SCRAM and SCRAM[name].plus for name in self.mechanisms) else ()
+
+    @property
     def advertised(self) -> bytes:
         """What clients were told of mechanisms and channel bindings, as it is protected by a hash (XEP-0474 §6.1)."""
-        lists = (self.mechanisms, self.bindings) if self.bindings else (self.mechanisms,)
+        lists = (self.mechanisms, self.announced) if self.announced else (self.mechanisms,)
         return "\x1f".join("\x1e".join(sorted(names)) for names in lists).encode()
 
     def begin(self, mechanism: str | None, data: bytes | None) -> Answer:
