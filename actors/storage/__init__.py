@@ -14,6 +14,7 @@ from actors.storage.memory import MemoryStorage
 from actors.storage.schema import State as SchemaState
 from actors.storage.shapes import Archive, Blobs, Document, Entry, Extent, Map, Page, Prepared, Record, Storage
 from actors.storage.sql import SqlStorage
+from actors.storage.stamp import moment
 from actors.storage.thread import aside
 from actors.storage.together import together
 
@@ -32,6 +33,7 @@ __all__ = [
     "StorageClosed",
     "StorageError",
     "examine",
+    "moment",
     "open_storage",
     "public",
     "together",

@@ -14,8 +14,19 @@ _BEHIND_ALL = "g"  # sorts behind every hexadecimal digit
 
 
 def _tick(when: float) -> int:
+    """The nearest microsecond, as a stamp has it. The product of the two would have been rounded once already."""
+    seconds = int(when)
+    return seconds * 1_000_000 + round((when - seconds) * 1_000_000)
+
+
+def _within(when: float) -> int:
     """Microseconds, kept within what an id can hold; -1 stands for all time before."""
-    return round(min(max(when, -0.000001), LATEST) * 1_000_000)
+    return _tick(min(max(when, -0.000001), LATEST))
+
+
+def moment(id: str) -> float:
+    """The time (UTC seconds, to the microsecond) by which the entry with this id is found."""
+    return int(id[:15], 16) / 1_000_000
 
 
 def span(wanted: Page) -> tuple[str, str]:
@@ -23,9 +34,9 @@ def span(wanted: Page) -> tuple[str, str]:
     lower, upper = wanted.get("after") or "", _BEHIND_ALL
     if (start := wanted.get("start")) is not None:
         # A bare time sorts before every id of that time, which makes this bound an inclusive one.
-        lower = max(lower, f"{_tick(start):015x}")
+        lower = max(lower, f"{_within(start):015x}")
     if (end := wanted.get("end")) is not None:
-        upper = f"{_tick(end) + 1:015x}"
+        upper = f"{_within(end) + 1:015x}"
     before = wanted.get("before")
     return lower, upper if before is None else min(upper, before)
 
@@ -41,7 +52,7 @@ class Stamps:
         """A new id for an entry of time `when` (UTC seconds). ValueError outside the years 1970 to 9999."""
         if not 0 <= when < LATEST:
             raise ValueError(f"no time for an archive: {when}")
-        tick = round(when * 1_000_000)
+        tick = _tick(when)
         if tick > self._newest:
             self._newest, self._sequence = tick, 0
         else:

@@ -17,7 +17,7 @@ from actors.hooks import XEP, Feature, awakes, bound, outbound, overtaking, rece
 from actors.host import Domain
 from actors.mailbox import Mark
 from actors.resource import Resource
-from actors.storage import Archive, Entry, StorageError, together
+from actors.storage import Archive, Entry, StorageError, moment, together
 from actors.user import User
 from actors.xeps.stanza_ids import assigned, stanza_id
 from net.xmpp.errors import StanzaError
@@ -195,7 +195,7 @@ class Offline(Feature):
                     continue
                 given[store].append(id)
                 if store is self._archive:
-                    note = delay(self.domain.name, entry.when)
+                    note = delay(self.domain.name, moment(id))
                     message = message.with_content(stanza_id(user.jid, id), note)
                 if message.from_ is None or not user.shuns(message.from_):
                     user.deliver(resource, message)

@@ -16,7 +16,7 @@ from actors.hooks import XEP, Aside, Feature, accepted, asks, awakes, bound, cop
 from actors.host import Domain
 from actors.resource import Resource
 from actors.storage import Archive as Store
-from actors.storage import Entry, Extent, Record, StorageError
+from actors.storage import Entry, Extent, Record, StorageError, moment
 from actors.user import User
 from actors.xeps.archive.latest import Repeats
 from actors.xeps.archive.preferences import PREFS, Preferences
@@ -245,14 +245,14 @@ class Archive(Feature):
         return iq.result(self._fin(user, query, found, complete))
 
     def _show(self, user: User, asker: Resource, found: Found, queryid: str | None) -> None:
-        """§4.2: each message in one of its own. All of it is text already."""
+        """§4.2: each message in one of its own, with the time by which it is found. All of it is text already."""
         named = f' queryid="{escape(queryid)}"' if queryid is not None else ""
         to = user.full_jid(asker)
         for id, entry in found:
             whole = f'<message xmlns="{CLIENT}"{entry.doc.removeprefix("<message")}'
             body = (
                 f'<result xmlns="{NAMESPACE}"{named} id="{id}"><forwarded xmlns="urn:xmpp:forward:0">'
-                f'<delay xmlns="urn:xmpp:delay" stamp="{stamp(entry.when)}"/>{whole}</forwarded></result>'
+                f'<delay xmlns="urn:xmpp:delay" stamp="{stamp(moment(id))}"/>{whole}</forwarded></result>'
             )
             user.deliver(asker, Stanza("message", to=to, from_=user.jid, body=body.encode()))
 
@@ -293,6 +293,6 @@ def _told(extent: Extent | None) -> Element:
     """The <metadata/> of an archive; None: it is empty."""
     told = element(METADATA)
     if extent is not None:
-        for tag, id, when in (("start", extent.first, extent.since), ("end", extent.last, extent.until)):
-            told.append(element(f"{{{NAMESPACE}}}{tag}", None, id=id, timestamp=stamp(when)))
+        for tag, id in (("start", extent.first), ("end", extent.last)):
+            told.append(element(f"{{{NAMESPACE}}}{tag}", None, id=id, timestamp=stamp(moment(id))))
     return told

@@ -1,9 +1,11 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from actors.storage.stamp import LATEST, Stamps, span
+from actors.storage.stamp import LATEST, Stamps, moment, span
+from net.xmpp.stamps import read_stamp, stamp
 
 moments = st.floats(0, LATEST, exclude_max=True)
+of_today = st.floats(1_700_000_000, 2_000_000_000)
 
 
 @given(moments, moments)
@@ -30,6 +32,27 @@ def test_a_span_of_time_holds_the_ids_of_that_time(when: float, start: float, en
     lower, upper = span({"limit": 1, "start": start, "end": end})
     if abs(start - when) > 0.001 and abs(end - when) > 0.001:
         assert (lower < made < upper) == (start < when < end)
+
+
+def finds(start: str, end: str, id: str) -> bool:
+    """Whether what has this id is from between the two stamps."""
+    lower, upper = span({"limit": 1, "start": read_stamp(start), "end": read_stamp(end)})
+    return lower < id < upper
+
+
+@given(moments | of_today)
+def test_an_entry_is_found_by_its_stamp(when: float) -> None:
+    made = Stamps().next(when)
+    assert finds(stamp(when), stamp(when), made)
+    assert stamp(moment(made)) == stamp(when)
+
+
+@given(of_today)
+def test_an_id_that_was_rounded_otherwise_is_found_by_the_stamp_of_its_own_moment(when: float) -> None:
+    """Those of an earlier version were."""
+    made = f"{round(when * 1_000_000):015x}{'0' * 15}"
+    told = stamp(moment(made))
+    assert finds(told, told, made)
 
 
 def test_ids_do_not_tell_how_many_were_made() -> None:
