@@ -1,3 +1,5 @@
+import random
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -61,3 +63,14 @@ def test_ids_do_not_tell_how_many_were_made() -> None:
     for _ in range(100):
         stamps.next(2.0)
     assert first[15:22] == stamps.next(3.0)[15:22]
+
+
+def test_nobody_can_tell_what_id_comes_next() -> None:
+    """XEP-0313 §3."""
+    ids = []
+    for _ in range(2):
+        random.seed(1)
+        ids.append(Stamps().next(1.0))
+    assert ids[0] != ids[1]
+    stamps = Stamps()
+    assert len({stamps.next(1.0)[22:] for _ in range(3000)}) > 2990
