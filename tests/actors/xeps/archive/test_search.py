@@ -51,6 +51,13 @@ def test_an_empty_text_narrows_nothing(romeo: Client) -> None:
     assert len(query(romeo, form(**{FIELD: ""})).ids) == 4
 
 
+@pytest.mark.parametrize("text", ["*", "\U0001f600"])
+def test_a_text_without_a_word_finds_nothing_and_does_not_say_how_much_there_is(romeo: Client, text: str) -> None:
+    """XEP-0059 §2.7: the count would be that of what is found."""
+    shown = query(romeo, form(**{FIELD: text}))
+    assert (shown.ids, shown.complete, shown.told("count")) == ([], True, None)
+
+
 def test_a_search_goes_with_other_filters_and_pages(romeo: Client) -> None:
     assert query(romeo, form(with_="juliet@localhost", **{FIELD: "sun"})).texts == [
         "Arise, fair SUN, and kill the envious moon",
