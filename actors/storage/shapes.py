@@ -190,7 +190,8 @@ class Archive:
     def index(self, owner: str, words: Mapping[str, Collection[str]]) -> None:
         """Have entries found by words, given by their ids.
 
-        A word is made of letters and digits in lower case, 100 at most. Of entries that have been indexed before, or
+        A word is made of letters and digits in lower case, 100 at most; those of one entry have 250,000 bytes at most,
+        encoded as UTF-8. Of entries that have been indexed before, or
         are not there, nothing changes. What is replaced is found no more.
         """
         raise NotImplementedError

@@ -6,6 +6,8 @@ import msgspec
 import pytest
 
 from actors.storage import Archive, Blobs, Entry, Extent, Map, Record, Storage, StorageClosed, StorageError
+from actors.xeps.archive.search import catch_up
+from net.xmpp.jid import JID
 
 ALICE, BOB = "alice@example.org", "bob@example.org"
 DOCUMENTS = [{"a": [1, 2.5, "ü", None, True]}, [], "", 0, False, {"": {}}]
@@ -442,6 +444,18 @@ def test_entries_are_found_by_all_of_the_words_that_they_are_indexed_with(storag
     assert times(archive.page(ALICE, words=["hello"], after=ids[0], peer=BOB, limit=9)) == [1]
     for nothing in (["hell"], ["world"], ["hello", "missing"], [], ["é" * 100], ["or"], ["not"]):
         assert archive.page(ALICE, words=nothing, limit=9) == []
+
+
+def test_a_message_of_many_long_words_is_found_by_the_first_of_them(storage: Storage) -> None:
+    """A stanza may hold more words than PostgreSQL takes: in one form each of these is six times as long."""
+    archive = storage.store("archive", Archive)
+    kilometres = "\u3316" * 17
+    said = " ".join(f"{number}{kilometres}" for number in range(4_600))
+    assert len(said.encode()) < 262_144
+    archive.append(ALICE, entry(1, doc=f"<message><body>hello {said}</body></message>"))
+    archive.append(ALICE, entry(2, doc="<message><body>hello</body></message>"))
+    catch_up(archive, JID.parse(ALICE))
+    assert times(archive.page(ALICE, words=["hello"], limit=9)) == [1, 2]
 
 
 def test_what_has_been_replaced_or_has_gone_is_found_no_more(storage: Storage) -> None:

@@ -4,12 +4,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from actors.storage import Archive, Entry, StorageError
+from actors.xeps.archive import Archive as Feature
 from actors.xeps.archive import search
 from actors.xeps.archive.search import words
 from tests.actors.xeps.archive.asking import form, page, query, refused, says
 from tests.world import Client, World
 
 INFO = "http://jabber.org/protocol/disco#info"
+KILOMETRE = "\u3316"
 FIELD = "{urn:xmpp:fulltext:0}fulltext"
 
 
@@ -92,6 +95,43 @@ def test_what_was_taken_back_is_not_found(romeo: Client) -> None:
     assert found(romeo, "taken") == ["taken"]
 
 
+def kept(romeo: Client) -> Archive:
+    return next(each for each in romeo.world.domain.hooks.features if isinstance(each, Feature))._kept
+
+
+@pytest.mark.parametrize("doc", ["<message><body>poison sun</body></message>", "<message"])
+def test_one_message_that_cannot_be_indexed_is_not_found_and_all_others_are(
+    romeo: Client, doc: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    archive = kept(romeo)
+    index = archive.index
+
+    def refuse(owner: str, words: dict[str, list[str]]) -> None:
+        if any("poison" in some for some in words.values()):
+            raise StorageError("string is too long for tsvector")
+        index(owner, words)
+
+    monkeypatch.setattr(archive, "index", refuse)
+    id = archive.append("romeo@localhost", Entry(romeo.world.clock.now(), "juliet@localhost", doc))
+    for shown in (["It", "Arise", "x", "later"], ["It", "Arise", "x", "later", "later"]):
+        says(romeo, "later sun")
+        assert found(romeo, "sun") == shown
+        assert found(romeo, "poison") == []
+    assert caplog.text.count(f"romeo@localhost: the message {id} is found by no word") == 1
+
+
+def test_while_nothing_can_be_indexed_a_search_fails_and_later_it_does_not(
+    romeo: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise StorageError("made to fail")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(kept(romeo), "index", fail)
+        assert refused(romeo, form(**{FIELD: "sun"})) == "internal-server-error"
+    assert found(romeo, "sun") == ["It", "Arise", "x"]
+
+
 def test_too_many_words_are_refused(romeo: Client) -> None:
     assert refused(romeo, form(**{FIELD: " ".join(map(str, range(21)))})) == "policy-violation"
 
@@ -114,6 +154,14 @@ def test_the_account_says_that_it_can_be_searched(romeo: Client) -> None:
 )
 def test_a_word_has_one_form(text: str, expected: list[str]) -> None:
     assert words(text) == expected
+
+
+def test_of_a_text_that_grows_the_words_that_are_too_much_do_not_count() -> None:
+    """A square kilometre is one character of three bytes, and six of them in the form in which words are compared."""
+    written = [f"{number}{KILOMETRE * 16}" for number in range(1000)]
+    counted = words(" ".join(written))
+    assert 249_000 < sum(len(word.encode()) for word in counted) <= 250_000
+    assert counted == words(" ".join(written[: len(counted)]))
 
 
 @given(st.text())
