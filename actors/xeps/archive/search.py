@@ -9,7 +9,7 @@ from itertools import accumulate, islice
 
 from lxml import etree
 
-from actors.storage import Archive, Entry, StorageError
+from actors.storage import Archive, Entry, StorageError, Words
 from net.xmpp.jid import JID
 from net.xmpp.xml import parse
 
@@ -44,7 +44,7 @@ def catch_up(archive: Archive, owner: JID) -> None:
     after = archive.indexed(owner)
     while found := archive.page(owner, after=after, limit=AT_A_TIME):
         try:
-            archive.index(owner, {id: words(_said(entry.doc)) for id, entry in found})
+            archive.index(owner, {id: _words(entry) for id, entry in found})
         except (StorageError, etree.XMLSyntaxError):
             for id, entry in found:
                 _index(archive, owner, id, entry)
@@ -54,12 +54,13 @@ def catch_up(archive: Archive, owner: JID) -> None:
 def _index(archive: Archive, owner: JID, id: str, entry: Entry) -> None:
     """One that cannot be indexed is found by no word: it does not keep others from being found. Raises StorageError."""
     try:
-        archive.index(owner, {id: words(_said(entry.doc))})
+        archive.index(owner, {id: _words(entry)})
     except (StorageError, etree.XMLSyntaxError) as error:
-        archive.index(owner, {id: ()})
+        archive.index(owner, {id: Words(entry.doc, ())})
         log.error("%s: the message %s is found by no word: %s", owner, id, error)
 
 
-def _said(doc: str) -> str:
-    """All that a stored message says to people."""
-    return " ".join(node.text or "" for node in parse(doc.encode()) if node.tag in ("body", "subject"))
+def _words(entry: Entry) -> Words:
+    """Those of all that a stored message says to people. Meanwhile its author may take it back (XEP-0424)."""
+    said = " ".join(node.text or "" for node in parse(entry.doc.encode()) if node.tag in ("body", "subject"))
+    return Words(entry.doc, words(said))

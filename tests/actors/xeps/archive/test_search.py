@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from actors.storage import Archive, Entry, StorageError
+from actors.storage import Archive, Entry, StorageError, Words
 from actors.xeps.archive import Archive as Feature
 from actors.xeps.archive import search
 from actors.xeps.archive.search import words
@@ -106,8 +106,8 @@ def test_one_message_that_cannot_be_indexed_is_not_found_and_all_others_are(
     archive = kept(romeo)
     index = archive.index
 
-    def refuse(owner: str, words: dict[str, list[str]]) -> None:
-        if any("poison" in some for some in words.values()):
+    def refuse(owner: str, words: dict[str, Words]) -> None:
+        if any("poison" in each.words for each in words.values()):
             raise StorageError("string is too long for tsvector")
         index(owner, words)
 
@@ -129,6 +129,21 @@ def test_while_nothing_can_be_indexed_a_search_fails_and_later_it_does_not(
     with monkeypatch.context() as patched:
         patched.setattr(kept(romeo), "index", fail)
         assert refused(romeo, form(**{FIELD: "sun"})) == "internal-server-error"
+    assert found(romeo, "sun") == ["It", "Arise", "x"]
+
+
+def test_what_is_taken_back_while_it_is_being_indexed_is_not_found(
+    romeo: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    archive = kept(romeo)
+    index = archive.index
+
+    def late(owner: str, words: dict[str, Words]) -> None:
+        archive.replace(owner, next(iter(words)), "<message/>")
+        index(owner, words)
+
+    monkeypatch.setattr(archive, "index", late)
+    assert found(romeo, "light") == []
     assert found(romeo, "sun") == ["It", "Arise", "x"]
 
 
