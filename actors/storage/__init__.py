@@ -12,8 +12,9 @@ from actors.storage.engine import Engine
 from actors.storage.errors import StorageClosed, StorageError, public, reason
 from actors.storage.memory import MemoryStorage
 from actors.storage.schema import State as SchemaState
-from actors.storage.shapes import Archive, Blobs, Document, Entry, Extent, Map, Page, Prepared, Record, Storage
+from actors.storage.shapes import Archive, Blobs, Document, Entry, Extent, Map, Page, Prepared, Record, Storage, Words
 from actors.storage.sql import SqlStorage
+from actors.storage.stamp import moment
 from actors.storage.thread import aside
 from actors.storage.together import together
 
@@ -31,7 +32,9 @@ __all__ = [
     "Storage",
     "StorageClosed",
     "StorageError",
+    "Words",
     "examine",
+    "moment",
     "open_storage",
     "public",
     "together",

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, TypeVar, Unpack
 
 from actors.storage.codec import Codec
 from actors.storage.errors import StorageClosed, StorageError
-from actors.storage.shapes import Archive, Blobs, Document, Entry, Extent, Map, Page, Prepared, Record, Storage
+from actors.storage.shapes import Archive, Blobs, Document, Entry, Extent, Map, Page, Prepared, Record, Storage, Words
 from actors.storage.stamp import Stamps, span
 
 D = TypeVar("D")
@@ -214,9 +214,12 @@ class MemoryArchive(Archive):
         text = self._codec.encode(owner, doc)
         self._change(owner, lambda row: row._replace(doc=text, waiting=False, words=None) if row.id == id else row)
 
-    def index(self, owner: str, words: Mapping[str, Collection[str]]) -> None:
+    def index(self, owner: str, words: Mapping[str, Words]) -> None:
+        texts = {id: self._codec.encode(owner, doc) for id, (doc, _) in words.items()}
+
         def found(row: _Row) -> _Row:
-            return row._replace(words=frozenset(words[row.id])) if row.words is None and row.id in words else row
+            same = row.words is None and row.doc == texts.get(row.id)
+            return row._replace(words=frozenset(words[row.id].words)) if same else row
 
         self._change(owner, found)
 

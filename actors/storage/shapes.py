@@ -136,6 +136,13 @@ class Prepared(NamedTuple):
     row: Any
 
 
+class Words(NamedTuple):
+    """What an entry is to be found by, while it has the document that these are the words of."""
+
+    doc: Document
+    words: Collection[str]
+
+
 class Archive:
     """Entries in the order of their time, under ids that sort the same way.
 
@@ -187,11 +194,12 @@ class Archive:
         """Put another document in place of the one of that entry, if there is one, which then waits for nobody."""
         raise NotImplementedError
 
-    def index(self, owner: str, words: Mapping[str, Collection[str]]) -> None:
+    def index(self, owner: str, words: Mapping[str, Words]) -> None:
         """Have entries found by words, given by their ids.
 
-        A word is made of letters and digits in lower case, 100 at most. Of entries that have been indexed before, or
-        are not there, nothing changes. What is replaced is found no more.
+        A word is made of letters and digits in lower case, 100 at most; those of one entry have 250,000 bytes at most,
+        encoded as UTF-8. Of entries that have been indexed before, have another document by now, or are not there,
+        nothing changes. What is replaced is found no more.
         """
         raise NotImplementedError
 

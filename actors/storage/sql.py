@@ -14,7 +14,7 @@ from actors.storage.check import flaws
 from actors.storage.codec import Codec
 from actors.storage.engine import Engine
 from actors.storage.errors import StorageError
-from actors.storage.shapes import Archive, Blobs, Document, Entry, Extent, Map, Page, Prepared, Record, Storage
+from actors.storage.shapes import Archive, Blobs, Document, Entry, Extent, Map, Page, Prepared, Record, Storage, Words
 from actors.storage.stamp import Stamps, span
 from actors.storage.tables import entry, item, record
 from actors.storage.thread import aside
@@ -317,10 +317,12 @@ class SqlArchive(Archive):
         found = self._shelf.row(owner=owner, id=id)
         self._shelf.run(owner, Step(statements.REPLACE, [row]), Step(statements.FORGET_WORDS, [found]))
 
-    def index(self, owner: str, words: Mapping[str, Collection[str]]) -> None:
+    def index(self, owner: str, words: Mapping[str, Words]) -> None:
         if words:
             rows = [
-                self._that(owner, id) | {"known": known(self._shelf.number, owner, some)} for id, some in words.items()
+                self._that(owner, id)
+                | {"doc": self._codec.encode(owner, doc), "known": known(self._shelf.number, owner, some)}
+                for id, (doc, some) in words.items()
             ]
             self._shelf.run(owner, Step(statements.INDEX, rows))
 

@@ -2,20 +2,34 @@
 
 An id is the entry's time in microseconds, then a sequence number, then noise, each in hexadecimal of fixed width. So
 one index serves paging by id and by time alike. The sequence starts again whenever time moves on: a counter that never
-did would tell every client how busy the whole server is.
+did would tell every client how busy the whole server is. The noise is what makes an id that nobody has been told
+unpredictable (XEP-0313 §3).
 """
 
-from random import getrandbits
+from collections.abc import Iterator
+from os import urandom
 
 from actors.storage.shapes import Page
 
 LATEST = 253402300800.0  # the year 10000, where XEP-0082 timestamps end
+_DRAWN = 4096  # bytes: with a call of the system for each four, an id would take half as long again
 _BEHIND_ALL = "g"  # sorts behind every hexadecimal digit
 
 
 def _tick(when: float) -> int:
+    """The nearest microsecond, as a stamp has it. The product of the two would have been rounded once already."""
+    seconds = int(when)
+    return seconds * 1_000_000 + round((when - seconds) * 1_000_000)
+
+
+def _within(when: float) -> int:
     """Microseconds, kept within what an id can hold; -1 stands for all time before."""
-    return round(min(max(when, -0.000001), LATEST) * 1_000_000)
+    return _tick(min(max(when, -0.000001), LATEST))
+
+
+def moment(id: str) -> float:
+    """The time (UTC seconds, to the microsecond) by which the entry with this id is found."""
+    return int(id[:15], 16) / 1_000_000
 
 
 def span(wanted: Page) -> tuple[str, str]:
@@ -23,11 +37,19 @@ def span(wanted: Page) -> tuple[str, str]:
     lower, upper = wanted.get("after") or "", _BEHIND_ALL
     if (start := wanted.get("start")) is not None:
         # A bare time sorts before every id of that time, which makes this bound an inclusive one.
-        lower = max(lower, f"{_tick(start):015x}")
+        lower = max(lower, f"{_within(start):015x}")
     if (end := wanted.get("end")) is not None:
-        upper = f"{_tick(end) + 1:015x}"
+        upper = f"{_within(end) + 1:015x}"
     before = wanted.get("before")
     return lower, upper if before is None else min(upper, before)
+
+
+def _noise() -> Iterator[str]:
+    """Eight digits at a time, without end."""
+    while True:
+        drawn = urandom(_DRAWN).hex()
+        for begin in range(0, len(drawn), 8):
+            yield drawn[begin : begin + 8]
 
 
 class Stamps:
@@ -36,14 +58,15 @@ class Stamps:
     def __init__(self) -> None:
         self._newest = -1
         self._sequence = 0
+        self._noise = _noise()
 
     def next(self, when: float) -> str:
         """A new id for an entry of time `when` (UTC seconds). ValueError outside the years 1970 to 9999."""
         if not 0 <= when < LATEST:
             raise ValueError(f"no time for an archive: {when}")
-        tick = round(when * 1_000_000)
+        tick = _tick(when)
         if tick > self._newest:
             self._newest, self._sequence = tick, 0
         else:
             self._sequence += 1
-        return f"{tick:015x}{self._sequence:07x}{getrandbits(32):08x}"
+        return f"{tick:015x}{self._sequence:07x}{next(self._noise)}"

@@ -113,6 +113,7 @@ INDEX = insert(sought).from_select(
     ["store", "owner", "id", "words"],
     select(entry.c.store, entry.c.owner, entry.c.id, bindparam("known", type_=sought.c.words.type)).where(
         *_that,
+        *_row(entry, "doc"),
         ~exists().where(sought.c.store == entry.c.store, sought.c.owner == entry.c.owner, sought.c.id == entry.c.id),
     ),
 )

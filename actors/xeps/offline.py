@@ -17,7 +17,7 @@ from actors.hooks import XEP, Feature, awakes, bound, outbound, overtaking, rece
 from actors.host import Domain
 from actors.mailbox import Mark
 from actors.resource import Resource
-from actors.storage import Archive, Entry, StorageError, together
+from actors.storage import Archive, Entry, StorageError, moment, together
 from actors.user import User
 from actors.xeps.stanza_ids import assigned, stanza_id
 from net.xmpp.errors import StanzaError
@@ -118,11 +118,16 @@ class Offline(Feature):
 
     def _keep_here(self, user: User, message: Stanza) -> None:
         now = self.domain.clock.now()
-        if not any(note.get("from") == self.domain.name for note in message.element.iterfind(DELAY)):
-            message = message.with_content(delay(self.domain.name, now))
+        message = self._noted(message, now)
         assert message.from_ is not None
         entry = Entry(now, message.from_.bare, message.wire.decode(), waiting=True, receipt=str(user.mark or ""))
         self._kept.append(user.jid, entry)
+
+    def _noted(self, message: Stanza, since: float) -> Stanza:
+        """The message with a note since when it waits; one that has waited before says so already."""
+        if any(note.get("from") == self.domain.name for note in message.element.iterfind(DELAY)):
+            return message
+        return message.with_content(delay(self.domain.name, since))
 
     def _waits(self, user: User, message: Stanza) -> bool:
         """Whether it is here already: its client sends it again, as the server has died before it could say so."""
@@ -195,8 +200,7 @@ class Offline(Feature):
                     continue
                 given[store].append(id)
                 if store is self._archive:
-                    note = delay(self.domain.name, entry.when)
-                    message = message.with_content(stanza_id(user.jid, id), note)
+                    message = self._noted(message, moment(id)).with_content(stanza_id(user.jid, id))
                 if message.from_ is None or not user.shuns(message.from_):
                     user.deliver(resource, message)
             self._archive.wait(user.jid, given[self._archive], False)

@@ -24,7 +24,7 @@ class StanzaIDs(Feature):
     @inbound("message")
     def strip(self, user: User, message: Stanza) -> Stanza:
         """§3, rule 2: an id in the name of this account that is not from this account is deleted, whoever sent it."""
-        return _stripped(message, user.jid) if b"stanza-id" in message.body else message
+        return stripped(message, user.jid) if b"stanza-id" in message.body else message
 
 
 def stanza_id(by: JID, id: str) -> bytes:
@@ -39,9 +39,10 @@ def assigned(message: Stanza, by: JID) -> str | None:
     return next((child.get("id") for child in message.element.iterfind(STANZA_ID) if _is_by(child, by)), None)
 
 
-def _stripped(stanza: Stanza, jid: JID) -> Stanza:
-    forged = [child for child in stanza.element.iterfind(STANZA_ID) if _is_by(child, jid)]
-    return stanza.without(forged) if forged else stanza
+def stripped(message: Stanza, by: JID) -> Stanza:
+    """The message without the ids that `by` has given it, or seems to have."""
+    ids = [child for child in message.element.iterfind(STANZA_ID) if _is_by(child, by)]
+    return message.without(ids) if ids else message
 
 
 def _is_by(stanza_id: Element, jid: JID) -> bool:

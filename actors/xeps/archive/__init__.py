@@ -16,7 +16,7 @@ from actors.hooks import XEP, Aside, Feature, accepted, asks, awakes, bound, cop
 from actors.host import Domain
 from actors.resource import Resource
 from actors.storage import Archive as Store
-from actors.storage import Entry, Extent, Record, StorageError
+from actors.storage import Entry, Extent, Record, StorageError, moment
 from actors.user import User
 from actors.xeps.archive.latest import Repeats
 from actors.xeps.archive.preferences import PREFS, Preferences
@@ -27,7 +27,7 @@ from actors.xeps.archive.retraction import bury, retracted_by
 from actors.xeps.archive.search import NAMESPACE as SEARCH
 from actors.xeps.archive.search import catch_up
 from actors.xeps.archive.worth import worth_keeping
-from actors.xeps.stanza_ids import assigned, stanza_id
+from actors.xeps.stanza_ids import assigned, stanza_id, stripped
 from net.limits import Rate, Throttle
 from net.xmpp.errors import StanzaError
 from net.xmpp.jid import JID
@@ -138,15 +138,28 @@ class Archive(Feature):
 
     @accepted
     def keep(self, user: User, message: Stanza, waiting: bool) -> Stanza:
-        """What the user is told: from now on it bears its id (§3.5)."""
+        """What the user is told: from now on it bears its id (§3.5).
+
+        What a Session that had ended has handed back bears it already. If such a message is to wait, but has been
+        removed from the archive since (§3.2), it is kept as if it came now.
+        """
         known = assigned(message, user.jid)
-        if known is not None:  # a Session that had ended has handed it back
-            if waiting and not any(known <= resource.state.get(self.name, "") for resource in user.resources.values()):
-                self._kept.wait(user.jid, [known], True)
-            return message
+        if known is not None:
+            if not waiting or self._wait(user, known):
+                return message
+            message = stripped(message, user.jid)
         assert message.from_ is not None
         id = self._keep(user, message, message.from_, waiting=waiting)
         return message if id is None else message.with_content(stanza_id(user.jid, id))
+
+    def _wait(self, user: User, id: str) -> bool:
+        """Has a message wait that is there already, unless a client knows that it is. Whether it is there still.
+
+        What goes after that has waited.
+        """
+        if not any(id <= resource.state.get(self.name, "") for resource in user.resources.values()):
+            self._kept.wait(user.jid, [id], True)
+        return bool(self._kept.page(user.jid, ids=[id], limit=1))
 
     def _keep(self, user: User, message: Stanza, peer: JID, *, waiting: bool = False) -> str | None:
         """Stores a message; its id, None where it is not to be kept. An anonymous user could ask for it nevermore."""
@@ -245,14 +258,14 @@ class Archive(Feature):
         return iq.result(self._fin(user, query, found, complete))
 
     def _show(self, user: User, asker: Resource, found: Found, queryid: str | None) -> None:
-        """§4.2: each message in one of its own. All of it is text already."""
+        """§4.2: each message in one of its own, with the time by which it is found. All of it is text already."""
         named = f' queryid="{escape(queryid)}"' if queryid is not None else ""
         to = user.full_jid(asker)
         for id, entry in found:
             whole = f'<message xmlns="{CLIENT}"{entry.doc.removeprefix("<message")}'
             body = (
                 f'<result xmlns="{NAMESPACE}"{named} id="{id}"><forwarded xmlns="urn:xmpp:forward:0">'
-                f'<delay xmlns="urn:xmpp:delay" stamp="{stamp(entry.when)}"/>{whole}</forwarded></result>'
+                f'<delay xmlns="urn:xmpp:delay" stamp="{stamp(moment(id))}"/>{whole}</forwarded></result>'
             )
             user.deliver(asker, Stanza("message", to=to, from_=user.jid, body=body.encode()))
 
@@ -293,6 +306,6 @@ def _told(extent: Extent | None) -> Element:
     """The <metadata/> of an archive; None: it is empty."""
     told = element(METADATA)
     if extent is not None:
-        for tag, id, when in (("start", extent.first, extent.since), ("end", extent.last, extent.until)):
-            told.append(element(f"{{{NAMESPACE}}}{tag}", None, id=id, timestamp=stamp(when)))
+        for tag, id in (("start", extent.first), ("end", extent.last)):
+            told.append(element(f"{{{NAMESPACE}}}{tag}", None, id=id, timestamp=stamp(moment(id))))
     return told

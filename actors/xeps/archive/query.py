@@ -39,7 +39,9 @@ Found = list[tuple[str, Entry]]
 
 
 class Query(NamedTuple):
-    """The filters and the page of one query. Times in UTC seconds; None and the empty tuple do not narrow it."""
+    """The filters and the page of one query. Times in UTC seconds. None does not narrow it, nor do no `ids`; with no
+    `words`, which is what a search for signs alone looks for, nothing is found.
+    """
 
     paging: Paging
     flipped: bool
@@ -83,7 +85,7 @@ class Query(NamedTuple):
     @property
     def narrowed(self) -> bool:
         """Whether anything but the page keeps something out."""
-        return any(value not in (None, ()) for value in self[2:])
+        return self.words is not None or any(value not in (None, ()) for value in self[2:])
 
     def find(self, archive: Archive, owner: JID, room: int) -> tuple[Found, bool]:
         """The messages of the page, oldest first, and whether the page ends where all that fits the query does.

@@ -11,7 +11,7 @@ from typing import Any
 import gevent
 import pytest
 
-from actors.storage import Archive, Blobs, Entry, Map, Record, Storage, StorageError, open_storage
+from actors.storage import Archive, Blobs, Entry, Map, Record, Storage, StorageError, Words, open_storage
 from tests.postgres import PostgresServer
 
 ALICE, BOB = "alice@example.org", "bob@example.org"
@@ -77,13 +77,13 @@ def test_a_backup_is_restored_whatever_the_database(opens: Opens, tmp_path: Path
 def test_what_finds_words_is_made_again_after_a_restore(database: Storage, tmp_path: Path) -> None:
     archive = database.store("archive", Archive)
     id = archive.append(ALICE, Entry(1.0, BOB, "x"))
-    archive.index(ALICE, {id: ["hello"]})
+    archive.index(ALICE, {id: Words("x", ["hello"])})
     database.backup(tmp_path / "backup")
     archive.append(ALICE, Entry(2.0, BOB, "y"))
     database.restore(tmp_path / "backup")
     assert archive.indexed(ALICE) is None
     assert archive.page(ALICE, words=["hello"], limit=9) == []
-    archive.index(ALICE, {id: ["hello"]})
+    archive.index(ALICE, {id: Words("x", ["hello"])})
     assert [found for found, _ in archive.page(ALICE, words=["hello"], limit=9)] == [id]
     assert database.check() == []
 

@@ -5,7 +5,9 @@ from typing import Any
 import msgspec
 import pytest
 
-from actors.storage import Archive, Blobs, Entry, Extent, Map, Record, Storage, StorageClosed, StorageError
+from actors.storage import Archive, Blobs, Entry, Extent, Map, Record, Storage, StorageClosed, StorageError, Words
+from actors.xeps.archive.search import catch_up
+from net.xmpp.jid import JID
 
 ALICE, BOB = "alice@example.org", "bob@example.org"
 DOCUMENTS = [{"a": [1, 2.5, "ü", None, True]}, [], "", 0, False, {"": {}}]
@@ -431,9 +433,16 @@ def test_entries_are_found_by_all_of_the_words_that_they_are_indexed_with(storag
     other = archive.append(BOB, entry(9))
     assert archive.indexed(ALICE) is None
     archive.index(
-        ALICE, {ids[0]: ["hello", "wörld"], ids[1]: ["hello"], ids[2]: [], other: ["hello"], "none": ["hello"]}
+        ALICE,
+        {
+            ids[0]: Words(None, ["hello", "wörld"]),
+            ids[1]: Words(None, ["hello"]),
+            ids[2]: Words(None, []),
+            other: Words(None, ["hello"]),
+            "none": Words(None, ["hello"]),
+        },
     )
-    archive.index(BOB, {other: ["hello", "wörld"]})
+    archive.index(BOB, {other: Words(None, ["hello", "wörld"])})
     archive.index(BOB, {})
     assert archive.indexed(ALICE) == ids[2]
     assert times(archive.page(ALICE, words=["hello"], limit=9)) == [0, 1]
@@ -444,11 +453,23 @@ def test_entries_are_found_by_all_of_the_words_that_they_are_indexed_with(storag
         assert archive.page(ALICE, words=nothing, limit=9) == []
 
 
+def test_a_message_of_many_long_words_is_found_by_the_first_of_them(storage: Storage) -> None:
+    """A stanza may hold more words than PostgreSQL takes: in one form each of these is six times as long."""
+    archive = storage.store("archive", Archive)
+    kilometres = "\u3316" * 17
+    said = " ".join(f"{number}{kilometres}" for number in range(4_600))
+    assert len(said.encode()) < 262_144
+    archive.append(ALICE, entry(1, doc=f"<message><body>hello {said}</body></message>"))
+    archive.append(ALICE, entry(2, doc="<message><body>hello</body></message>"))
+    catch_up(archive, JID.parse(ALICE))
+    assert times(archive.page(ALICE, words=["hello"], limit=9)) == [1, 2]
+
+
 def test_what_has_been_replaced_or_has_gone_is_found_no_more(storage: Storage) -> None:
     archive = storage.store("archive", Archive)
     ids = [archive.append(ALICE, entry(when)) for when in range(4)]
-    archive.index(ALICE, {id: ["hello"] for id in ids})
-    archive.index(ALICE, {ids[3]: ["another"]})
+    archive.index(ALICE, {id: Words(None, ["hello"]) for id in ids})
+    archive.index(ALICE, {ids[3]: Words(None, ["another"])})
     archive.replace(ALICE, ids[3], "gone")
     archive.delete(ALICE, [ids[2]])
     archive.trim(ALICE, before=1, limit=9)
@@ -457,6 +478,17 @@ def test_what_has_been_replaced_or_has_gone_is_found_no_more(storage: Storage) -
     storage.forget(ALICE)
     assert archive.indexed(ALICE) is None
     assert storage.check() == []
+
+
+def test_what_is_replaced_before_its_words_come_is_not_found_by_them(storage: Storage) -> None:
+    archive = storage.store("archive", Archive)
+    docs = ['<message>\u2028\x7f/ü\U0001f600"\\\t</message>', {"a": [1, 2.5, None]}, "<message/>"]
+    ids = [archive.append(ALICE, entry(when, doc=doc)) for when, doc in enumerate(docs)]
+    read = archive.page(ALICE, limit=9)
+    archive.replace(ALICE, ids[2], "gone")
+    archive.index(ALICE, {id: Words(found.doc, ["hello"]) for id, found in read})
+    assert times(archive.page(ALICE, words=["hello"], limit=9)) == [0, 1]
+    assert archive.indexed(ALICE) == ids[1]
 
 
 # Blobs

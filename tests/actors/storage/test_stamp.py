@@ -1,9 +1,13 @@
+import random
+
 from hypothesis import given
 from hypothesis import strategies as st
 
-from actors.storage.stamp import LATEST, Stamps, span
+from actors.storage.stamp import LATEST, Stamps, moment, span
+from net.xmpp.stamps import read_stamp, stamp
 
 moments = st.floats(0, LATEST, exclude_max=True)
+of_today = st.floats(1_700_000_000, 2_000_000_000)
 
 
 @given(moments, moments)
@@ -32,9 +36,41 @@ def test_a_span_of_time_holds_the_ids_of_that_time(when: float, start: float, en
         assert (lower < made < upper) == (start < when < end)
 
 
+def finds(start: str, end: str, id: str) -> bool:
+    """Whether what has this id is from between the two stamps."""
+    lower, upper = span({"limit": 1, "start": read_stamp(start), "end": read_stamp(end)})
+    return lower < id < upper
+
+
+@given(moments | of_today)
+def test_an_entry_is_found_by_its_stamp(when: float) -> None:
+    made = Stamps().next(when)
+    assert finds(stamp(when), stamp(when), made)
+    assert stamp(moment(made)) == stamp(when)
+
+
+@given(of_today)
+def test_an_id_that_was_rounded_otherwise_is_found_by_the_stamp_of_its_own_moment(when: float) -> None:
+    """Those of an earlier version were."""
+    made = f"{round(when * 1_000_000):015x}{'0' * 15}"
+    told = stamp(moment(made))
+    assert finds(told, told, made)
+
+
 def test_ids_do_not_tell_how_many_were_made() -> None:
     stamps = Stamps()
     first = stamps.next(1.0)
     for _ in range(100):
         stamps.next(2.0)
     assert first[15:22] == stamps.next(3.0)[15:22]
+
+
+def test_nobody_can_tell_what_id_comes_next() -> None:
+    """XEP-0313 §3."""
+    ids = []
+    for _ in range(2):
+        random.seed(1)
+        ids.append(Stamps().next(1.0))
+    assert ids[0] != ids[1]
+    stamps = Stamps()
+    assert len({stamps.next(1.0)[22:] for _ in range(3000)}) > 2990

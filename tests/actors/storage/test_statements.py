@@ -91,7 +91,9 @@ def test_how_much_there_is_and_what_has_to_go_is_read_at_the_ends(connection: Co
         assert "TEMP B-TREE" not in steps
 
 
-@pytest.mark.parametrize("statement", [statements.WAIT, statements.REPLACE, statements.DELETE_ENTRY], ids=str)
+@pytest.mark.parametrize(
+    "statement", [statements.WAIT, statements.REPLACE, statements.INDEX, statements.DELETE_ENTRY], ids=str
+)
 def test_what_changes_an_entry_finds_it_by_its_key(connection: Connection, statement: Executable) -> None:
     assert "sqlite_autoindex_entry_1 (store=? AND owner=? AND id=?)" in plan(connection, statement)
 

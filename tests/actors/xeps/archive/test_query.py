@@ -3,6 +3,7 @@
 import pytest
 from lxml import etree
 
+from actors.storage import Archive, Entry, Prepared
 from net.xmpp.stamps import stamp
 from tests.actors.xeps.archive.asking import MAM, MESSAGE, form, page, query, refused, says
 from tests.world import Client, World
@@ -296,6 +297,23 @@ def test_where_the_archive_begins_and_ends_is_told(world: World, romeo: Client) 
         ("start", ids[0], stamp(now - 10)),
         ("end", ids[9], stamp(now - 1)),
     ]
+
+
+def test_a_message_is_found_by_the_stamps_that_its_client_was_told() -> None:
+    """§4.1.2, §5; also one whose id is of another microsecond, as an earlier version rounded."""
+    world = World("romeo", "juliet")
+    world.clock.time = when = 1_800_009_797.1617286
+    romeo = says(world.connect("romeo"), "x")
+    archive = world.domain.storage.store("archive", Archive)
+    id, row = archive.prepare("romeo@localhost", Entry(when, "juliet@localhost", "<message/>"))
+    early = f"{round(when * 1_000_000):015x}{id[15:]}"
+    archive.put("romeo@localhost", [Prepared(early, row._replace(id=early))])
+    shown = query(romeo)
+    delays = [result.find("{urn:xmpp:forward:0}forwarded/{urn:xmpp:delay}delay") for result in shown.results]
+    told = [delay is not None and delay.get("stamp") for delay in delays]
+    ends = romeo.asks("get", f"<metadata xmlns='{MAM}'/>")[0]
+    assert [end.get("timestamp") for end in ends] == told
+    assert [query(romeo, form(start=time, end=time)).ids for time in told] == [[id] for id in shown.ids]
 
 
 def test_an_empty_archive_has_neither() -> None:

@@ -8,8 +8,10 @@ from actors.storage import Archive as Store
 from actors.storage import Entry, StorageError
 from actors.xeps.archive import retention
 from actors.xeps.archive.retention import DAY, ROUND, Limits, Retention
+from net.xmpp.stamps import DELAY, stamp
 from tests.actors.commands.doing import TWO_DOMAINS
-from tests.actors.xeps.archive.asking import form, query, refused, says
+from tests.actors.xeps.archive.asking import MAM, MESSAGE, SID, form, query, refused, says
+from tests.actors.xeps.stream_management.managing import chat, cut, managed
 from tests.world import World
 
 
@@ -157,3 +159,37 @@ def test_an_id_that_has_gone_is_not_found_and_its_like_never_comes_again() -> No
     after = query(romeo)
     assert (after.texts, after.ids, after.told("count")) == (["b", "c"], before[1:], "2")
     assert refused(romeo, form(after_id=before[0])) == "item-not-found"
+
+
+def test_what_has_gone_while_a_stream_could_be_resumed_is_kept_anew_and_waits() -> None:
+    world = serving()
+    Retention(world.domain).limit("juliet@localhost", Limits(days=1 / DAY))
+    then = world.clock.now()
+    juliet, romeo = managed(world, "juliet"), world.available("romeo")
+    romeo.says(chat("juliet@localhost", "m1") + chat("juliet@localhost", "m2"))
+    cut(juliet)
+    for _ in range(9):
+        world.clock.advance(1)
+    assert kept(world, "juliet@localhost") == 0
+    world.clock.advance(300)
+    later = world.connect("juliet").says("<presence/>")
+    heard = [node for node in later.hears() if node.tag == MESSAGE]
+    assert [node.get("id") for node in heard] == ["m1", "m2"]
+    assert [[note.get("stamp") for note in node.iterfind(DELAY)] for node in heard] == [[stamp(then)]] * 2
+    assert [[id.get("id") for id in node.iterfind(SID)] for node in heard] == [[id] for id in query(later).ids]
+    assert romeo.hears() == []
+
+
+def test_what_has_gone_and_is_not_to_be_kept_any_more_waits_all_the_same() -> None:
+    world = serving()
+    Retention(world.domain).limit("juliet@localhost", Limits(days=1 / DAY))
+    juliet = managed(world, "juliet")
+    world.available("romeo").says(chat("juliet@localhost", "m1"))
+    juliet.asks("set", f"<prefs xmlns='{MAM}' default='never'><always/><never/></prefs>")
+    cut(juliet)
+    for _ in range(9):
+        world.clock.advance(1)
+    world.clock.advance(300)
+    later = world.connect("juliet").says("<presence/>")
+    (heard,) = [node for node in later.hears() if node.tag == MESSAGE]
+    assert (heard.get("id"), heard.find(SID), query(later).ids) == ("m1", None, [])
