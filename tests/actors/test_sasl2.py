@@ -69,6 +69,21 @@ def test_it_is_not_offered_before_tls() -> None:
     assert offer(World(sets=("tls.required=false",)).wire(secured=False).opens()) is None
 
 
+def test_a_challenge_of_the_rfc_is_not_answered_by_it() -> None:
+    client, scram = opened(World("romeo")), Scram("romeo", PASSWORD)
+    client.says(response(scram.final(scram.begins(client))))
+    assert refusal(client.hears_one()) == "malformed-request"
+    assert client.logs_in("romeo").binds().jid is not None
+
+
+@pytest.mark.parametrize("enabled", ["SCRAM-SHA-256", "SCRAM-SHA-256-PLUS"])
+def test_channel_bindings_are_announced_if_there_is_something_to_bind(enabled: str) -> None:
+    world = World(sets=(f'sasl.mechanisms=["{enabled}"]',))
+    features = world.wire(end_point=b"digest").opens().raw
+    assert enabled in features
+    assert ("sasl-channel-binding" in features) is enabled.endswith("-PLUS")
+
+
 def test_without_tls_nobody_logs_in_by_it() -> None:
     client = opened(World("romeo", sets=("tls.required=false",)), secured=False)
     assert refusal(client.says(plain()).hears_one()) == "encryption-required"

@@ -6,7 +6,10 @@ from net.client_certificates import PeerCertificate
 from net.xmpp.jid import JID
 from net.xmpp.stamps import stamp
 from tests.actors.commands.doing import do
+from tests.actors.xeps.push.pushing import AppServer, enables
+from tests.actors.xeps.stream_management.managing import cut, managed, previd
 from tests.sasl2 import LAPTOP, PHONE, authenticate, bind, fast, identity, opened, plain, refusal, request, token_of
+from tests.scram import auth
 from tests.world import Client, World, failure, settle
 
 NAMESPACE = "urn:xmpp:cam:0"
@@ -237,6 +240,60 @@ def test_the_same_holds_for_one_that_does_not_say_who_it_is(world: World) -> Non
     client = world.connect("romeo")
     answer = client.asks("set", revoke(listed(client)[0].get("id")))
     assert answer[-1].find(f"{CAM}password-reset-required") is not None
+
+
+def test_one_that_does_not_say_who_it_is_is_shut_out_once_the_password_has_changed(world: World) -> None:
+    old = world.connect("romeo", "old")
+    do(world, "account password", jid="romeo@localhost", password="another")
+    client = comes(world, plain("romeo", bind(), password="another"))
+    (known,) = [node for node in listed(client) if node.find(f"{CAM}first-seen") is None]
+    assert ways(known) == []
+    assert client.says(f"<iq type='set' id='r'>{revoke(known.get('id'))}</iq>").hears_one().get("type") == "result"
+    assert old.hears_the_end() == "not-authorized"
+
+
+def test_one_that_has_come_by_certificate_without_saying_who_it_is_needs_no_other_password(world: World) -> None:
+    client = world.wire()
+    client.wire.certified = PeerCertificate(("romeo@localhost",), world.clock.now() + DAY)
+    client.opens().says(auth("EXTERNAL", b"romeo@localhost")).opens().binds("old")
+    (known,) = listed(client)
+    assert ways(known) == ["mechanism"]
+    assert failure(client.asks("set", revoke(known.get("id")))) == ("cancel", "not-allowed")
+
+
+def test_a_stream_that_a_client_has_taken_up_is_its_own(world: World) -> None:
+    """It was bound by one that had not said who it is."""
+    old = managed(world, "romeo", "old")
+    id, known = previd(old), old.session.managed._out.sent  # type: ignore[union-attr]
+    phone, token = by_token(world)
+    phone.says("</stream:stream>")
+    cut(old)
+    later = opened(world).says(fast(token, f"<resume xmlns='urn:xmpp:sm:3' previd='{id}' h='{known}'/>"))
+    assert identity(later.hears()[0]) == old.jid
+    assert [node.get("connected") for node in listed(later)] == ["true"]
+
+
+def test_one_that_was_shut_out_resumes_nothing(world: World) -> None:
+    id = previd(managed(world, "romeo", "old"))
+    phone, token = by_token(world)
+    waiting = opened(world)
+    assert identity(waiting.says(fast(token)).hears()[0])
+    name = world.domain.clients.shown(ROMEO, PHONE)
+    assert phone.asks("set", revoke(name)).get("type") == "result"
+    waiting.says(f"<resume xmlns='urn:xmpp:sm:3' previd='{id}' h='1'/>")
+    assert waiting.hears_one().tag == "{urn:xmpp:sm:3}failed"
+
+
+def test_the_app_server_of_one_that_was_shut_out_hears_no_more(world: World) -> None:
+    world.domain.accounts.create(world.domain.accounts.jid("nurse"), "secret", world.clock.now())
+    app_server = AppServer(world, "romeo")
+    phone, _ = by_token(world)
+    enables(phone)
+    name = world.domain.clients.shown(ROMEO, PHONE)
+    assert phone.asks("set", revoke(name)).get("type") == "result"
+    world.available("juliet").says("<message to='romeo@localhost' type='chat'><body>in private</body></message>")
+    assert app_server.pushes() == []
+    assert do(world, "push list", jid="romeo@localhost") == []
 
 
 @pytest.mark.parametrize(

@@ -25,12 +25,13 @@ from tests.sasl2 import (
     plain,
     refusal,
     request,
+    response,
     runs,
     token_of,
 )
 from tests.scram import Scram, auth
 from tests.scram import refusal as refusal_of_rfc
-from tests.world import PASSWORD, Client, World, settle
+from tests.world import PASSWORD, Client, World, failure, settle
 
 DIGEST = b"digest of the certificate"
 DAY = 86400
@@ -395,6 +396,33 @@ def test_another_password_or_a_closed_door_ends_them_all(world: World, command: 
     password = "another one" if command == "password" else PASSWORD
     new = token_of(says(world, plain("romeo", request(), password=password)))
     assert identity(says(world, fast(new)))
+
+
+def test_who_proves_a_password_that_has_been_changed_meanwhile_gets_neither_in_nor_a_token(world: World) -> None:
+    client, scram = opened(world), Scram("romeo", PASSWORD)
+    client.says(authenticate(scram.mechanism, scram.first(), request(), bind(), agent=PHONE))
+    challenge = data_of(client.hears_one(), "challenge")
+    do(world, "account password", jid="romeo@localhost", password="another")
+    assert refusal(client.says(response(scram.final(challenge))).hears_one()) == "not-authorized"
+
+
+def test_who_had_the_account_before_does_not_get_that_of_somebody_else(world: World) -> None:
+    client, scram = opened(world), Scram("romeo", PASSWORD)
+    client.says(authenticate(scram.mechanism, scram.first(), request(), bind(), agent=PHONE))
+    challenge = data_of(client.hears_one(), "challenge")
+    do(world, "account remove", jid="romeo@localhost")
+    do(world, "account add", jid="romeo@localhost", password="of another Romeo")
+    assert refusal(client.says(response(scram.final(challenge))).hears_one()) == "not-authorized"
+
+
+@pytest.mark.parametrize("by", ["token", "password"])
+def test_who_has_logged_in_binds_nothing_when_the_password_has_changed(world: World, by: str) -> None:
+    token = granted(world)
+    client = opened(world, end_point=DIGEST)
+    assert identity(client.says(fast(token) if by == "token" else plain("romeo")).hears()[0])
+    do(world, "account password", jid="romeo@localhost", password="another")
+    answer = client.asks("set", "<bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'/>")
+    assert failure(answer) == ("cancel", "not-allowed")
 
 
 def test_a_password_changed_by_the_user_ends_them_too(world: World) -> None:
