@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
 from typing import Literal
 from weakref import WeakValueDictionary
 
@@ -85,6 +85,10 @@ class Clients:
     def of(self, jid: JID) -> dict[str, Client]:
         """All that are remembered of this account."""
         return self._store.items(jid)
+
+    def owners(self) -> Iterator[str]:
+        """The bare JIDs of the accounts of which any are remembered."""
+        return self._store.owners(suffix=f"@{self._accounts.domain}")
 
     def knows(self, jid: JID, id: str) -> bool:
         """Whether this one is remembered."""

@@ -50,6 +50,12 @@ class Feature:
             user.state.pop(self.name, None)
 
     @property
+    def serves(self) -> bool:
+        """Whether the domain is served, and has this very feature: after a reload it may have another."""
+        domain = self.domain
+        return domain.router.domain(domain.name) is domain and self in domain.hooks.features
+
+    @property
     def wanted(self) -> bool:
         """Whether the domain is to have the feature; False for one that the host's options turn off."""
         return True

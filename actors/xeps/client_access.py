@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from copy import deepcopy
 from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 
 from actors.clients import Client, Proved
-from actors.hooks import XEP, Feature, asks, authenticate_inline
-from actors.mailbox import Close, Revoked
+from actors.hooks import XEP, Feature, asks, authenticate_inline, due, serving
+from actors.mailbox import Close, Due, Revoked
 from actors.resource import Resource
 from actors.sasl2 import USER_AGENT
 from actors.standing import REVOKED
 from actors.storage import StorageError
+from actors.sweep import Sweep
 from actors.user import User
 from net.xmpp.errors import StanzaError, StreamError
+from net.xmpp.jid import JID
 from net.xmpp.offers import SASL
 from net.xmpp.sasl import EXTERNAL
 from net.xmpp.stamps import stamp
@@ -76,12 +78,34 @@ class ClientAccess(Feature):
         except StorageError as error:
             log.error("a client could not be noted: %s", error)
 
+    @serving
+    def look_after(self) -> None:
+        """§6: nothing is remembered for longer than that."""
+        Sweep(self, self.domain.clients.owners, self._look_after, DAY).begin()
+
+    def _look_after(self, owner: str) -> bool:
+        jid = JID.parse(owner)
+        if self._late(self.domain.clients.of(jid)):
+            self.domain.router.user(jid).tell(Due(self.name, "late"))  # who knows which ones are connected
+        return False
+
+    @due
+    def forget_late(self, user: User, _: str) -> None:
+        """There may be some that have not been seen for too long."""
+        try:
+            self._remembered(user)
+        except StorageError as error:
+            log.error("%r: clients could not be forgotten: %s", user, error)
+
+    def _late(self, clients: Mapping[str, Client]) -> list[str]:
+        oldest = self.domain.clock.now() - self.options.days * DAY
+        return [id for id, client in clients.items() if client.last_seen < oldest]
+
     def _remembered(self, user: User) -> dict[str, Client]:
         """The clients of this user; those that have not been seen for too long are forgotten now."""
         connected = {resource.client for resource in user.resources.values()}
         clients = self.domain.clients.of(user.jid)
-        oldest = self.domain.clock.now() - self.options.days * DAY
-        late = [id for id, client in clients.items() if client.last_seen < oldest and id not in connected]
+        late = [id for id in self._late(clients) if id not in connected]
         if late:
             self.domain.clients.forget(user.jid, late)
         return {id: client for id, client in clients.items() if id not in late}

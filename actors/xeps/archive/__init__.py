@@ -17,11 +17,12 @@ from actors.host import Domain
 from actors.resource import Resource
 from actors.storage import Archive as Store
 from actors.storage import Entry, Extent, Record, StorageError, moment
+from actors.sweep import Sweep
 from actors.user import User
 from actors.xeps.archive.latest import Repeats
 from actors.xeps.archive.preferences import PREFS, Preferences
 from actors.xeps.archive.query import FORM, NAMESPACE, Found, Query
-from actors.xeps.archive.retention import Retention, Sweep
+from actors.xeps.archive.retention import ROUND, Retention
 from actors.xeps.archive.retraction import NAMESPACE as RETRACTION
 from actors.xeps.archive.retraction import bury, retracted_by
 from actors.xeps.archive.search import NAMESPACE as SEARCH
@@ -115,11 +116,8 @@ class Archive(Feature):
     @serving
     def expire(self) -> None:
         """§3.2: from now on archives keep to their limits."""
-        Sweep(self.domain, Retention(self.domain), self._serves).begin()
-
-    def _serves(self) -> bool:
-        domain = self.domain
-        return domain.router.domain(domain.name) is domain and self in domain.hooks.features
+        retention = Retention(self.domain)
+        Sweep(self, retention.owners, retention.step, ROUND).begin()
 
     # -- what passes
 

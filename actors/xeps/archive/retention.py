@@ -2,27 +2,22 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import msgspec
 
-from actors.storage import Archive, Record, StorageClosed, StorageError
-from net.greenlets import greenlets
+from actors.storage import Archive, Record
 
 if TYPE_CHECKING:
     from actors.host import Domain
-
-log = logging.getLogger(__name__)
 
 DAY = 86_400.0
 
 # So many messages are deleted in one step: others have their turn at the database in between.
 AT_ONCE = 500
 
-# Seconds between two steps, and between the end of one round through all archives and the next.
-PAUSE = 0.1
+# Seconds between the end of one round through all archives and the next.
 ROUND = 3600.0
 
 
@@ -68,57 +63,13 @@ class Retention:
             limit=AT_ONCE,
         )
 
+    def step(self, owner: str) -> bool:
+        """The same; returns whether there is more to delete."""
+        return self.expire(owner) >= AT_ONCE
+
     def owners(self) -> Iterator[str]:
         """The users of the domain for whom there is a limit."""
         options, of_domain = self._domain.options, f"@{self._domain.name}"
         if options.archive_days or options.archive_messages or options.archive_bytes:
             return (owner for owner in self._archive.owners() if owner.endswith(of_domain))
         return self._own.owners(suffix=of_domain)
-
-
-class Sweep:
-    """Goes round the archives of a domain, step by step, for as long as it is `wanted`. A task for `net.greenlets`."""
-
-    def __init__(self, domain: Domain, retention: Retention, wanted: Callable[[], bool]) -> None:
-        self._domain = domain
-        self._retention = retention
-        self._wanted = wanted
-        self._owners: Iterator[str] = iter(())
-        self._owner: str | None = None
-
-    @property
-    def address(self) -> str:
-        """Whose archives they are, for the log."""
-        return self._domain.name
-
-    def begin(self) -> None:
-        """Has the first step come."""
-        self._domain.clock.after(PAUSE, self._go_on)
-
-    def _go_on(self) -> None:
-        greenlets.ready(self)
-
-    def turn(self) -> None:
-        """One step."""
-        if not self._wanted():
-            return
-        try:
-            pause = self._step()
-        except StorageClosed:
-            return
-        except StorageError as error:
-            log.error("%s: messages could not be removed from the archive: %s", self.address, error)
-            self._owner, self._owners, pause = None, iter(()), ROUND
-        self._domain.clock.after(pause, self._go_on)
-
-    def _step(self) -> float:
-        """Deletes some messages of one user. Returns for how many seconds to rest after that."""
-        if self._owner is None:
-            self._owner = next(self._owners, None)
-        if self._owner is None:
-            self._owners = self._retention.owners()
-            self._owner = next(self._owners, None)
-            return PAUSE if self._owner is not None else ROUND
-        if self._retention.expire(self._owner) < AT_ONCE:
-            self._owner = next(self._owners, None)
-        return PAUSE if self._owner is not None else ROUND

@@ -166,6 +166,20 @@ def test_one_that_has_not_been_seen_for_long_is_forgotten_with_its_token() -> No
     assert refusal(opened(world).says(fast(token)).hears_one()) == "not-authorized"
 
 
+def test_nobody_has_to_look_for_that() -> None:
+    world = World("romeo", sets=("xeps.client_access.days=5",))
+    world.domain.serve()
+    phone, token = by_token(world)
+    laptop = by_password_changed(world)
+    phone.wire.cut()
+    for _ in range(7):
+        world.clock.advance(DAY)
+        world.clock.advance(1)
+    assert refusal(opened(world).says(fast(token)).hears_one()) == "not-authorized"
+    assert [*world.domain.clients.of(ROMEO)] == [LAPTOP]
+    assert laptop.session.connected
+
+
 def by_password_changed(world: World) -> Client:
     return comes(world, plain("romeo", bind(), password="changed by hand", agent=LAPTOP))
 
