@@ -198,7 +198,8 @@ class Push(Feature):
         app_server = JID.parse(device.registration.jid)
         if not device.fresh or device.resting or user.shuns(app_server):
             return
-        device.id, device.answered = secrets.token_urlsafe(18), False
+        device.id = secrets.token_urlsafe(18)
+        device.unanswered.append(device.id)
         device.fresh, device.resting = False, True
         device.registration = msgspec.structs.replace(device.registration, tried=self.domain.clock.now())
         body = publish(device.registration.node, device.registration.options, self._summary(user, device))
@@ -217,7 +218,7 @@ class Push(Feature):
         for device in self._devices(user):
             if device.id == id:
                 device.resting = False
-                if not device.answered:
+                if id in device.unanswered:
                     self._note(user, device, NO_ANSWER)
                 if not device.is_in_use(user):
                     self._push_fresh(user, device)
@@ -233,8 +234,9 @@ class Push(Feature):
             return self._withdrawn(user, stanza)
         if not stanza.is_request:
             for device in self._devices(user):
-                if _answers(stanza, device):
-                    device.answered = True
+                asked = _answered(stanza, device)
+                if asked is not None:
+                    device.unanswered.remove(asked)
                     self._note(user, device, verdict(stanza))
         return stanza
 
@@ -265,7 +267,9 @@ class Push(Feature):
             log.error("%r: the result of a push could not be stored: %s", user, error)
 
 
-def _answers(answer: Stanza, device: Device) -> bool:
-    """Nobody can guess the id; still, only the app server itself is believed."""
-    own = not device.answered and answer.from_ == device.registration.jid
-    return own and compare_digest((answer.id or "").encode(), device.id.encode())
+def _answered(answer: Stanza, device: Device) -> str | None:
+    """The id of the push that this is the answer to. Nobody can guess it; still, only the app server is believed."""
+    if answer.from_ != device.registration.jid:
+        return None
+    id = (answer.id or "").encode()
+    return next((asked for asked in device.unanswered if compare_digest(id, asked.encode())), None)

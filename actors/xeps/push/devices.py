@@ -87,15 +87,19 @@ class Registrations:
         return len(gone)
 
 
+# So many pushes may be under way to an app server that is slow.
+ASKED = 5
+
+
 class Device:
     """One that can be reached now, as its User knows it.
 
     `unseen`: how many messages there have been since its client was there last; `last`: the latest of them. `fresh`:
     whether there were some since the last push. `resting`: whether that was a moment ago. `id`: of the request that it
-    was; `answered`: whether an answer has come to that.
+    was; `unanswered`: the ids of the latest of them to which no answer has come.
     """
 
-    __slots__ = ("_recent", "answered", "fresh", "id", "last", "registration", "resting", "unseen")
+    __slots__ = ("_recent", "fresh", "id", "last", "registration", "resting", "unanswered", "unseen")
 
     def __init__(self, registration: Registration) -> None:
         self.registration = registration
@@ -103,7 +107,7 @@ class Device:
         self.last: Said | None = None
         self.fresh = self.resting = False
         self.id = ""
-        self.answered = True
+        self.unanswered: deque[str] = deque(maxlen=ASKED)
         self._recent: deque[int] = deque(maxlen=RECENT)
 
     def is_in_use(self, user: User) -> bool:

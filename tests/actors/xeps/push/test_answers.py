@@ -72,6 +72,17 @@ def test_the_last_message_of_a_burst_is_told() -> None:
     assert [(push.form or {})["last-message-body"] for push in app_server.pushes()] == ["one", "three"]
 
 
+def test_an_answer_counts_that_comes_after_the_next_push() -> None:
+    world, app_server, romeo = a_world()
+    romeo.says(chat())
+    (slow,) = app_server.pushes(None)
+    world.clock.advance(LONG)
+    romeo.says(chat("another"))
+    assert len(app_server.pushes(None)) == 1
+    app_server.answers(slow, error("item-not-found"))
+    assert result(world) == ("item-not-found", False, 1)
+
+
 def test_who_asks_to_subscribe_is_counted() -> None:
     _, app_server, romeo = a_world()
     romeo.says(f"<presence type='subscribe' to='{JULIET}'/>").says(chat())
