@@ -78,7 +78,7 @@ def test_establishing_a_session_is_optional() -> None:
 
 
 def test_what_goes_along_with_a_login_stands_in_the_feature_behind_the_mechanisms() -> None:
-    made = authentication(["A", "B"], b"<x/>", b"<y/>", secure_first=True)
+    made = authentication(["A", "B"], b"<x/>", b"<y/>")
     assert made.content == (
         b'<authentication xmlns="urn:xmpp:sasl:2"><mechanism>A</mechanism><mechanism>B</mechanism>'
         b"<inline><x/></inline><y/></authentication>"
@@ -86,8 +86,8 @@ def test_what_goes_along_with_a_login_stands_in_the_feature_behind_the_mechanism
     assert not made.fits(State.NEW)
     assert made.fits(State.SECURE)
     assert not made.fits(State.SECURE | State.AUTHENTICATED)
-    assert b"inline" not in authentication(["A"], b"", b"", secure_first=False).content
+    assert b"inline" not in authentication(["A"], b"", b"").content
 
 
 def test_without_a_mechanism_there_is_nothing_to_go_along_with() -> None:
-    assert authentication([], b"<x/>", b"<y/>", secure_first=False).content == b""
+    assert authentication([], b"<x/>", b"<y/>").content == b""
