@@ -134,9 +134,9 @@ class Accounts:
             self._put(jid, msgspec.structs.replace(account, **changes))
 
     def _put(self, jid: JID, account: Account) -> None:
-        """Stores an account that begins another epoch."""
-        self.records.put(jid, account)
+        """Stores an account that begins another epoch. If that fails, nobody knows which one it is in."""
         self._changed.pop(jid, None)
+        self.records.put(jid, account)
         self._changed[jid] = account.epoch
         if len(self._changed) > MOST_CHANGED:
             del self._changed[next(iter(self._changed))]

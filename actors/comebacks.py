@@ -25,7 +25,7 @@ from actors.mailbox import (
 from actors.presence import priority
 from actors.resource import Resource
 from actors.storage import StorageError
-from net.xmpp.errors import StanzaError
+from net.xmpp.errors import StanzaError, StreamError
 
 if TYPE_CHECKING:
     from actors.host import Domain
@@ -125,6 +125,11 @@ class Comebacks(Batching):
             resource.hibernating = None
             # One that does not say which client it is has shown by the id of the stream that it is the same.
             resource.access = message.access._replace(client=message.access.client or resource.client)
+            try:
+                self._check(message.access)
+            except StanzaError as error:
+                resource.session.tell(Close(StreamError("not-authorized", error.text)))
+            self._save(resource)
             if message.revived and resource.presence is not None:
                 self._as_user.presence.look_around(resource)
             for handler in self.domain.hooks.resumed:

@@ -135,6 +135,8 @@ class Login:
         accounts = self._domain.accounts
         if isinstance(answer, sasl.Lookup | sasl.VerifyPassword | sasl.Claim):
             self._attempt(answer.username)
+        elif isinstance(answer, sasl.Anonymous | sasl.Certified):
+            self._account = None  # who gets in so has not guessed any password
         if isinstance(answer, sasl.Anonymous):
             self._found, self._by = None, "nothing"
             return answer.supply(accounts.guests.admit().local)

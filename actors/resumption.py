@@ -86,10 +86,10 @@ class Resumption(Negotiation):
     def on_resume_refused(self, message: ResumeRefused) -> None:
         self._resuming = False
         self._user = self._lent = None
-        if message.error is not None:
-            raise message.error
         if self.conn is None:
             self._stop()
+        elif message.error is not None:
+            raise message.error
         elif self._authentication is not None:
             self.go_on(parse(failed("item-not-found", message.h)))
         else:
@@ -126,7 +126,11 @@ class Resumption(Negotiation):
             message.session.tell(ResumeRefused(error=error))
             return
         if self.conn is not None:
-            self._turn_away(self.conn, StreamError("conflict", "the stream goes on with another connection"))
+            try:
+                self._turn_away(self.conn, StreamError("conflict", "the stream goes on with another connection"))
+            except StreamError:  # too much waits for it
+                message.session.tell(ResumeRefused())
+                raise
             self.actor_inbox.tell(message)
             return
         self.conn = message.conn

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from actors.actor import told
 from actors.bindings import Bindings
 from actors.mailbox import Close, Disabled, Enabled, Remove, Revoked
+from actors.resource import Resource
 from actors.storage import StorageError
 from net.xmpp.errors import StreamError
-
-REVOKED = "the access of this client has been revoked"
 
 
 class Standing(Bindings):
@@ -24,11 +25,15 @@ class Standing(Bindings):
     @told(Revoked)
     def on_revoked(self, message: Revoked) -> None:
         """A client has lost its access (XEP-0494 §3.2). One that has no resource yet gets none: see `on_bind`."""
-        for resource in self.resources.values():
-            if resource.client == message.client:
-                resource.session.tell(Close(StreamError("not-authorized", REVOKED)))
+        self.revoke(message.client, [each for each in self.resources.values() if each.client == message.client])
+
+    def revoke(self, client: str, resources: Sequence[Resource]) -> None:
+        """Ends these sessions of a client that has lost its access; "" for one that has not said which it is."""
+        for resource in resources:
+            resource.session.tell(Close(StreamError("not-authorized", "the access of this client has been revoked")))
+            self._lose(resource)
         for handler in self.domain.hooks.revoked:
-            handler(self._as_user, message.client)
+            handler(self._as_user, client, resources)
 
     @told(Remove)
     def on_remove(self, message: Remove) -> None:

@@ -202,7 +202,8 @@ class Connection:
         if self._sock is None:
             return
         if self._handshaking:
-            self._shake_hands()
+            if isinstance(self._sock, TLSSocket):  # or what was sent before it has not gone out
+                self._shake_hands()
         elif self._lingering:
             self._read_to_the_end()
         elif self._stream.paused:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from functools import cached_property
 from graphlib import CycleError, TopologicalSorter
 from types import FunctionType
@@ -54,7 +54,7 @@ class Hooks:
     overtaking: tuple[Callable[[User, Resource], None], ...]
     receptive: tuple[Callable[[User, Resource], None], ...]
     unavailable: tuple[Callable[[User, Stanza], None], ...]
-    revoked: tuple[Callable[[User, str], None], ...]
+    revoked: tuple[Callable[[User, str, Sequence[Resource]], None], ...]
     unbound: tuple[Callable[[User, Resource], None], ...]
     bound: tuple[Callable[[User, Resource], Element | None], ...]
     hibernates: tuple[Callable[[User, Resource], None], ...]

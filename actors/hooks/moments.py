@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from actors.hooks.marks import H, marked
@@ -196,8 +196,12 @@ def offered(handler: Callable[[Any], Offer]) -> Callable[[Any], Offer]:
     return marked(handler, "offered")
 
 
-def revoked(handler: Callable[[Any, User, str], None]) -> Callable[[Any, User, str], None]:
-    """A client of the user's, by the id of its user agent, has lost its access to the account (XEP-0494)."""
+def revoked(
+    handler: Callable[[Any, User, str, Sequence[Resource]], None],
+) -> Callable[[Any, User, str, Sequence[Resource]], None]:
+    """A client of the user's has lost its access to the account (XEP-0494). By the id of its user agent, "" if it has
+    not said which it is; and the resources that it had until now.
+    """
     return marked(handler, "revoked")
 
 

@@ -11,14 +11,13 @@ import msgspec
 
 from actors.clients import Client, Proved
 from actors.hooks import XEP, Feature, asks, authenticate_inline, due, serving
-from actors.mailbox import Close, Due, Revoked
+from actors.mailbox import Due, Revoked
 from actors.resource import Resource
 from actors.sasl2 import USER_AGENT
-from actors.standing import REVOKED
 from actors.storage import StorageError
 from actors.sweep import Sweep
 from actors.user import User
-from net.xmpp.errors import StanzaError, StreamError
+from net.xmpp.errors import StanzaError
 from net.xmpp.jid import JID
 from net.xmpp.offers import SASL
 from net.xmpp.sasl import EXTERNAL
@@ -167,7 +166,7 @@ class ClientAccess(Feature):
                 _check_revocable([resource.access.by] if resource.access.epoch == epoch else [])
                 if asker is not None:
                     user.deliver(asker, iq.result())
-                resource.session.tell(Close(StreamError("not-authorized", REVOKED)))
+                user.revoke("", [resource])
                 return
         raise StanzaError("item-not-found", "there is no such client")
 

@@ -367,6 +367,19 @@ def test_an_address_that_guesses_too_often_is_not_listened_to_for_a_while() -> N
     assert tries(world, "romeo", PASSWORD) == ""
 
 
+def test_who_gets_in_without_a_password_may_not_guess_any_more_often_for_that() -> None:
+    world = World("romeo", sets=("hosts.localhost.anonymous=true", "limits.failed_logins_per_account=3"))
+    found = []
+    for _ in range(5):
+        client = world.wire().opens()
+        client.hears()
+        client.says(plain("romeo", "wrong"))
+        found.append(refusal(client.hears_one()))
+        client.says(auth("ANONYMOUS"))
+        assert client.session.username is not None
+    assert found == ["not-authorized"] * 3 + ["temporary-auth-failure"] * 2
+
+
 def test_addresses_of_one_ipv6_network_are_one() -> None:
     world = World("romeo", sets=("limits.failed_logins_per_address=1",))
     assert tries(world, "romeo", peer="[2001:db8::1]:1") == "not-authorized"

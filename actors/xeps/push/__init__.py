@@ -95,11 +95,13 @@ class Push(Feature):
         if jid.bare == user.jid:
             raise StanzaError("bad-request", "an app server is somebody else")
         asker = user.resources.get(iq.from_.resource)
+        if asker is None:
+            raise StanzaError("forbidden", "only a connected resource can be called later")
         registration = Registration(
             str(jid),
             node or "",
             publish_options(iq.payload),
-            client=asker.client if asker is not None else "",
+            client=asker.client,
             resource=iq.from_.resource,
             since=self.domain.clock.now(),
         )
@@ -119,15 +121,20 @@ class Push(Feature):
         return iq.result()
 
     @revoked
-    def forget(self, user: User, client: str) -> None:
+    def forget(self, user: User, client: str, resources: Collection[Resource]) -> None:
         """It is not to hear of the account any more, not even by way of its app server."""
+
+        def its(registration: Registration) -> bool:
+            own = bool(client) and registration.client == client
+            return own or any(registration.is_by(resource) for resource in resources)
+
+        self.keep_in_mind(user, tuple(device for device in self._devices(user) if not its(device.registration)))
         try:
             for each in self._registrations.of(user.jid):
-                if each.client == client:
+                if its(each):
                     self._registrations.remove(user.jid, each.jid, each.node)
         except StorageError as error:
-            log.error("%r: a client that was revoked is known to push: %s", user, error)
-        self.keep_in_mind(user, tuple(device for device in self._devices(user) if device.registration.client != client))
+            log.error("%r: a client that was revoked is called again after a restart: %s", user, error)
 
     @awakes(lambda feature: (feature._registrations.map,))
     def remember(self, user: User, stored: Mapping[str, Registration]) -> None:

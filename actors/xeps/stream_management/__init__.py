@@ -214,7 +214,10 @@ class StreamManagement(Feature):
             there = account is not None and account.disabled is None
             for previd, stream in self._streams.streams(owner).items():
                 if stream.ended is None and there:
-                    self._revive(jid, previd, stream)
+                    try:
+                        self._revive(jid, previd, stream)
+                    except msgspec.ValidationError as error:
+                        log.error("a stream of %s cannot be resumed: %s", jid, error)
                 elif stream.ended is None:
                     self._streams.change(owner, dict.fromkeys(self._streams.keys(owner, previd)))
 

@@ -1,13 +1,20 @@
+from pathlib import Path
+
 import pytest
 from lxml import etree
+from msgspec.structs import replace
 
-from actors.storage import StorageError
+from actors.access import Access
+from actors.mailbox import Resumed
+from actors.storage import Map, StorageError
+from actors.xeps.push.devices import Registration, Registrations
 from net.client_certificates import PeerCertificate
 from net.xmpp.jid import JID
 from net.xmpp.stamps import stamp
 from tests.actors.commands.doing import do
 from tests.actors.xeps.push.pushing import AppServer, enables
 from tests.actors.xeps.stream_management.managing import cut, managed, previd
+from tests.actors.xeps.stream_management.test_surviving import Lives
 from tests.sasl2 import LAPTOP, PHONE, authenticate, bind, fast, identity, opened, plain, refusal, request, token_of
 from tests.scram import auth
 from tests.world import Client, World, failure, settle
@@ -298,11 +305,37 @@ def test_one_that_was_shut_out_resumes_nothing(world: World) -> None:
     assert waiting.hears_one().tag == "{urn:xmpp:sm:3}failed"
 
 
-def test_the_app_server_of_one_that_was_shut_out_hears_no_more(world: World) -> None:
+def test_one_that_is_shut_out_while_it_resumes_has_its_stream_closed(world: World) -> None:
+    old = world.connect("romeo", "old")
+    account = world.domain.accounts.find(ROMEO)
+    assert account is not None
+    access = Access(PHONE, "token", account.epoch)
+    world.router.user(ROMEO).tell(Resumed(old.session.actor_inbox, "old", access, revived=False))
+    assert old.hears_the_end() == "not-authorized"
+
+
+def test_who_has_taken_up_a_stream_is_known_in_the_servers_next_life(tmp_path: Path) -> None:
+    lives = Lives(tmp_path)
+    old = managed(lives.world, "romeo", "old")
+    id, known = previd(old), old.session.managed._out.sent  # type: ignore[union-attr]
+    cut(old)
+    resume = f"<resume xmlns='urn:xmpp:sm:3' previd='{id}' h='{known}'/>"
+    assert identity(opened(lives.world).says(plain("romeo", resume)).hears()[0]) == old.jid
+    world = lives.dies()
+    assert world.router.user(ROMEO).actor.resources["old"].client == PHONE
+    world.server.stop()
+
+
+@pytest.mark.parametrize("said", [True, False], ids=["it says who it is", "it had not said"])
+def test_the_app_server_of_one_that_was_shut_out_hears_no_more(world: World, said: bool) -> None:
     world.domain.accounts.create(world.domain.accounts.jid("nurse"), "secret", world.clock.now())
     app_server = AppServer(world, "romeo")
     phone, _ = by_token(world)
     enables(phone)
+    if not said:
+        (registration,) = world.domain.storage.store("push", Map, of=Registration).items(ROMEO).values()
+        registrations = Registrations(world.domain.storage)
+        registrations.put(ROMEO, replace(registration, client=""))
     name = world.domain.clients.shown(ROMEO, PHONE)
     assert phone.asks("set", revoke(name)).get("type") == "result"
     world.available("juliet").says("<message to='romeo@localhost' type='chat'><body>in private</body></message>")

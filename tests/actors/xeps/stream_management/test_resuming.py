@@ -287,6 +287,29 @@ def test_a_client_that_has_handled_more_than_it_was_sent_is_cut_off_and_the_stre
     assert stanzas(resumes(world, "juliet", previd(juliet), h=1)) == ["m1"]
 
 
+def test_who_is_gone_before_the_refusal_leaves_nothing(world: World) -> None:
+    juliet = managed(world, "juliet")
+    cut(juliet)
+    wrong = returns(world, "juliet")
+    wrong.wire.hear(f"<resume {SM} previd='{previd(juliet)}' h='77'/>".encode())
+    wrong.wire.cut()
+    assert ended(wrong)
+
+
+def test_who_cannot_go_on_as_too_much_waits_is_told_so() -> None:
+    world = World("romeo", "juliet", sets=("xeps.stream_management.stanzas=10",))
+    world.befriend("romeo", "juliet")
+    romeo, juliet = world.available("romeo"), managed(world, "juliet")
+    romeo.says("".join(chat("juliet@localhost", f"m{n}") for n in range(9)))
+    juliet.says("<inactive xmlns='urn:xmpp:csi:0'/>")
+    for n in range(6):
+        world.available("romeo", f"r{n}")
+    later = resumes(world, "juliet", previd(juliet), h=1)
+    assert condition(later.hears_one()) == "item-not-found"
+    assert ended(juliet)
+    assert later.binds().jid is not None
+
+
 def test_what_was_never_written_cannot_have_been_handled(world: World) -> None:
     juliet, romeo = managed(world, "juliet"), world.available("romeo")
     known = juliet.session.managed._out.sent  # type: ignore[union-attr]
