@@ -499,7 +499,8 @@ def test_starttls_says_proceed_and_then_shakes_hands(opening: Opening, shaking: 
     assert [type(event) for event in heard.events] == [Opened, Nonza, Secured, Opened]
 
 
-def test_starttls_waits_until_all_before_it_has_gone_out(opening: Opening, shaking: Shaking) -> None:
+def with_starttls_waiting(opening: Opening) -> tuple[Connection, Heard, gevent.socket.socket]:
+    """A connection that is to go on with TLS, when its peer has taken a million bytes."""
     conn, heard, peer = opening()
     heard.react = lambda event: conn.send(b"x" * 1_000_000) if isinstance(event, Opened) else None
     conn.start()
@@ -509,6 +510,11 @@ def test_starttls_waits_until_all_before_it_has_gone_out(opening: Opening, shaki
     conn.proceed()
     peer.sendall(STARTTLS)
     heard.until(Nonza)
+    return conn, heard, peer
+
+
+def test_starttls_waits_until_all_before_it_has_gone_out(opening: Opening, shaking: Shaking) -> None:
+    conn, heard, peer = with_starttls_waiting(opening)
     settle()
     conn.send(b"not between proceed and the handshake")
     data = b""
@@ -525,15 +531,7 @@ def test_who_talks_on_while_starttls_waits_keeps_nobody_busy(
     turns: list[Connection] = []
     turn = Connection.turn
     monkeypatch.setattr(Connection, "turn", lambda conn: (turns.append(conn), turn(conn)))
-    conn, heard, peer = opening()
-    heard.react = lambda event: conn.send(b"x" * 1_000_000) if isinstance(event, Opened) else None
-    conn.start()
-    peer.sendall(HEADER)
-    heard.until(Opened)
-    heard.react = starts_tls(conn)
-    conn.proceed()
-    peer.sendall(STARTTLS)
-    heard.until(Nonza)
+    _conn, _heard, peer = with_starttls_waiting(opening)
     turns.clear()
     peer.sendall(b"!")
     settle()

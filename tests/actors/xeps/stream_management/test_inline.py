@@ -23,6 +23,14 @@ def enabled(world: World, user: str = "romeo") -> tuple[Client, str]:
     return client, answer.get("id", "")
 
 
+def resting(world: World) -> tuple[Client, str]:
+    """The same, available, and with its connection lost."""
+    romeo, id = enabled(world)
+    romeo.says("<presence/>").hears()
+    cut(romeo)
+    return romeo, id
+
+
 def comes_back(world: World, id: str, h: str = "0", user: str = "romeo") -> list[etree._Element]:
     asked = f"<resume {SM} previd='{id}' h='{h}'/>"
     return opened(world).says(plain(user, asked, bind())).hears()
@@ -39,9 +47,7 @@ def test_what_can_be_asked_for_is_offered() -> None:
 
 def test_a_stream_is_resumed_in_place_of_a_resource_with_what_was_missed() -> None:
     world = World("romeo", "juliet")
-    romeo, id = enabled(world)
-    romeo.says("<presence/>").hears()
-    cut(romeo)
+    romeo, id = resting(world)
     world.connect("juliet").says(LOVER.format("missed"))
     success, *rest = comes_back(world, id)
     assert success.find(RESUMED) is not None
@@ -54,9 +60,7 @@ def test_a_stream_is_resumed_in_place_of_a_resource_with_what_was_missed() -> No
 
 def test_who_has_handled_more_than_was_sent_binds_nothing_and_the_stream_is_not_harmed() -> None:
     world = World("romeo", "juliet")
-    romeo, id = enabled(world)
-    romeo.says("<presence/>").hears()
-    cut(romeo)
+    romeo, id = resting(world)
     client = opened(world)
     client.says(plain("romeo", f"<resume {SM} previd='{id}' h='77'/>", bind(f"<enable {SM} resume='1'/>")))
     assert client.hears_the_end() == "undefined-condition"
@@ -66,9 +70,7 @@ def test_who_has_handled_more_than_was_sent_binds_nothing_and_the_stream_is_not_
 
 def test_the_stream_goes_on_after_that() -> None:
     world = World("romeo", "juliet")
-    romeo, id = enabled(world)
-    romeo.says("<presence/>").hears()
-    cut(romeo)
+    _, id = resting(world)
     client = opened(world)
     client.says(plain("romeo", f"<resume {SM} previd='{id}' h='1'/>")).hears()
     world.connect("juliet").says(LOVER.format("later"))
