@@ -42,6 +42,9 @@ log = logging.getLogger(__name__)
 QUERY = f"{{{NAMESPACE}}}query"
 METADATA = f"{{{NAMESPACE}}}metadata"
 
+# Of what has been read while a stream hibernates, so much is remembered.
+MOST_SHOWN = 10_000
+
 # What somebody takes back has to be looked for: for each in so many cases an hour, so that nobody has it done for fun.
 RETRACTIONS_PER_HOUR = 300
 
@@ -56,14 +59,16 @@ class ArchiveOptions(msgspec.Struct, frozen=True, kw_only=True):
 class State:
     """What is remembered in a User. `preferences`: the user's own; None: as the domain has it. `sent`: the id of what
     the user has sent last to somebody else, None if that is not kept. `repeats`: what may come again, while it may.
+    `shown`: the ids of what a client has read here while it was in the queue of another that hibernates, it may be.
     """
 
-    __slots__ = ("preferences", "repeats", "sent")
+    __slots__ = ("preferences", "repeats", "sent", "shown")
 
     def __init__(self, preferences: Preferences | None) -> None:
         self.preferences = preferences
         self.sent: str | None = None
         self.repeats: Repeats | None = None
+        self.shown: frozenset[str] = frozenset()
 
 
 class Archive(Feature):
@@ -151,11 +156,11 @@ class Archive(Feature):
         return message if id is None else message.with_content(stanza_id(user.jid, id))
 
     def _wait(self, user: User, id: str) -> bool:
-        """Has a message wait that is there already, unless a client knows that it is. Whether it is there still.
-
-        What goes after that has waited.
+        """Has a message wait that is there already, unless a client knows that it is, or has read it. Whether it is
+        there still. What goes after that has waited.
         """
-        if not any(id <= resource.state.get(self.name, "") for resource in user.resources.values()):
+        known = any(id <= resource.state.get(self.name, "") for resource in user.resources.values())
+        if not known and id not in self._state(user).shown:
             self._kept.wait(user.jid, [id], True)
         return bool(self._kept.page(user.jid, ids=[id], limit=1))
 
@@ -253,7 +258,17 @@ class Archive(Feature):
         found, complete = query.find(self._kept, user.jid, self._room)
         self._show(user, asker, found[::-1] if query.flipped else found, iq.payload.get("queryid"))
         self._kept.wait(user.jid, [id for id, entry in found if entry.waiting], False)
+        self._note_shown(user, found)
         return iq.result(self._fin(user, query, found, complete))
+
+    def _note_shown(self, user: User, found: Found) -> None:
+        """What waits no more by this, though its turn to wait comes later: when a stream that hibernates has ended."""
+        state = self._state(user)
+        if any(resource.hibernating is not None for resource in user.resources.values()):
+            if len(state.shown) < MOST_SHOWN:
+                state.shown |= {id for id, _ in found}
+        else:
+            state.shown = frozenset()
 
     def _show(self, user: User, asker: Resource, found: Found, queryid: str | None) -> None:
         """§4.2: each message in one of its own, with the time by which it is found. All of it is text already."""

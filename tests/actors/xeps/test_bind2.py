@@ -9,6 +9,7 @@ from actors.session import Session
 from actors.storage import Archive, Entry, Extent, StorageError
 from actors.user import User
 from net.xmpp.xml import element
+from tests.actors.xeps.stream_management.managing import acknowledges, cut
 from tests.sasl2 import BIND2, LAPTOP, PHONE, SASL2, authenticate, bind, identity, opened, plain
 from tests.world import Client, World
 
@@ -127,6 +128,19 @@ def test_what_waited_is_left_to_the_archive() -> None:
     romeo = binds(world).says("<presence/>")
     assert texts(romeo) == []
     assert archived(romeo) == ["early"]
+    romeo.says("</stream:stream>")
+    assert texts(world.connect("romeo").says("<presence/>")) == []
+
+
+def test_what_its_earlier_session_has_not_got_is_left_to_the_archive_too() -> None:
+    world = World("romeo", "juliet")
+    earlier = binds(world, "<enable xmlns='urn:xmpp:sm:3' resume='true'/>").says("<presence/>")
+    acknowledges(earlier)
+    cut(earlier)
+    juliet_says(world, "unheard")
+    romeo = binds(world).says("<presence/>")
+    assert texts(romeo) == []
+    assert archived(romeo) == ["unheard"]
     romeo.says("</stream:stream>")
     assert texts(world.connect("romeo").says("<presence/>")) == []
 

@@ -131,6 +131,19 @@ def test_an_error_does_not_say_under_which_id_the_message_is_kept(world: World) 
     assert "<delay" not in refused
 
 
+def test_what_has_been_read_in_the_archive_meanwhile_does_not_wait(world: World) -> None:
+    juliet, reader = managed(world, "juliet", "balcony"), world.connect("juliet", "garden")
+    acknowledges(juliet)
+    cut(juliet)
+    romeo = world.available("romeo")
+    romeo.says(chat("juliet@localhost", "m1"))
+    reader.says("<iq type='set' id='q'><query xmlns='urn:xmpp:mam:2'/></iq>")
+    romeo.says(chat("juliet@localhost", "m2"))
+    world.clock.advance(300)
+    assert ended(juliet)
+    assert stanzas(world.connect("juliet", "attic").says("<presence/>")) == ["m2"]
+
+
 def test_senders_of_messages_for_this_resource_alone_learn_that_they_did_not_arrive(world: World) -> None:
     juliet, romeo = managed(world, "juliet", "balcony"), world.available("romeo")
     romeo.says(chat("juliet@localhost/balcony", "m1", "normal"))
