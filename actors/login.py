@@ -31,13 +31,21 @@ Start = Callable[[sasl.Offer, bytes | None], sasl.Answer]
 
 Reply = sasl.Challenge | sasl.Success
 
+# By what somebody logs in for whom the accounts are asked this.
+WAYS: dict[type[sasl.Answer], Way] = {
+    sasl.Anonymous: "nothing",
+    sasl.Certified: "certificate",
+    sasl.Claim: "token",
+    sasl.Lookup: "password",
+    sasl.VerifyPassword: "password",
+}
+
 
 class Login:
     """The exchange that is under way on a stream, and how many have failed. An organ of the Session.
 
     `peer`: where it comes from. `offer`: the mechanisms with a password, and what the stream is like.
-    `bindings`: the channel-binding data by type. `username` is None until a login
-    succeeds, then a prepared localpart.
+    `username` is None until a login succeeds, then a prepared localpart.
 
     Each move returns what to answer or raises SASLError. It may wait for storage, and for the thread in which a
     password is verified.
@@ -47,12 +55,12 @@ class Login:
         self._domain = domain
         self._peer = peer
         self._forbidden = domain.config.tls.required and not conn.secured
-        self.bindings = {END_POINT: conn.end_point} if conn.end_point is not None else {}
+        bindings = {END_POINT: conn.end_point} if conn.end_point is not None else {}
         self.username: str | None = None
         self.offer = sasl.Offer(
             domain.name,
             conn.secured,
-            self.bindings,
+            bindings,
             domain.config.sasl.mechanisms,
             anonymous=domain.options.anonymous,
             certified=conn.certified.addresses if conn.certified is not None else None,
@@ -62,11 +70,6 @@ class Login:
         self._found: Account | None = None
         self._by: Way = "password"
         self._challenge: sasl.Challenge | None = None
-
-    @property
-    def mechanisms(self) -> list[str]:
-        """What to offer, strongest first."""
-        return self.offer.mechanisms
 
     @property
     def exhausted(self) -> bool:
@@ -137,25 +140,21 @@ class Login:
             self._attempt(answer.username)
         elif isinstance(answer, sasl.Anonymous | sasl.Certified):
             self._account = None  # who gets in so has not guessed any password
+        if isinstance(answer, sasl.Challenge | sasl.Success):
+            return answer
+        self._by = WAYS[type(answer)]
         if isinstance(answer, sasl.Anonymous):
-            self._found, self._by = None, "nothing"
+            self._found = None
             return answer.supply(accounts.guests.admit().local)
-        if isinstance(answer, sasl.Certified | sasl.Lookup | sasl.VerifyPassword | sasl.Claim):
-            # Before anything is proved: what it is found to prove holds for the account as it was then.
-            self._found = accounts.named(answer.username)
+        # Before anything is proved: what will be proved holds for the account as it is now.
+        found = self._found = accounts.named(answer.username)
         if isinstance(answer, sasl.Certified):
-            self._by = "certificate"
-            return answer.supply(exists=self._found is not None)
+            return answer.supply(exists=found is not None)
         if isinstance(answer, sasl.Lookup):
-            self._by = "password"
-            return answer.supply(accounts.keys_of(self._found, answer.username, answer.hash))
+            return answer.supply(accounts.keys_of(found, answer.username, answer.hash))
         if isinstance(answer, sasl.VerifyPassword):
-            self._by = "password"
-            return answer.supply(verified=accounts.verify(self._found, answer.username, answer.password))
-        if isinstance(answer, sasl.Claim):
-            self._by = "token"
-            return answer.verify()
-        return answer
+            return answer.supply(verified=accounts.verify(found, answer.username, answer.password))
+        return answer.verify()
 
     def _attempt(self, username: str) -> None:
         """Refuses in the same way whether or not there is such an account, and whatever its password."""
