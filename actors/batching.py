@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, cast
+
+import msgspec
 
 from actors.actor import Actor
 from actors.mailbox import Inbound, Outbound, Receipt, Returned, Waited
@@ -27,7 +29,7 @@ MOST_CHARACTERS = 100_000
 Stanzas = Outbound | Inbound | Returned
 
 
-class Held(NamedTuple):
+class Held(msgspec.Struct, frozen=True):
     """Of one message: what is to be stored, and what is to be done when it is. `receipt`: nobody else has it yet."""
 
     message: Stanzas

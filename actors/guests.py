@@ -31,25 +31,18 @@ OF_AN_OWNER = frozenset(
 )
 
 
-class Guests:
-    """The anonymous users of `domain`: each has one session, and is gone with it."""
+class Guests(set[str]):
+    """The anonymous users of `domain`, by their bare JIDs: each has one session, and is gone with it."""
 
     def __init__(self, domain: JID) -> None:
+        super().__init__()
         self._domain = domain
-        self._present: set[str] = set()
 
     def admit(self) -> JID:
         """A new one, by a name that nobody has had (XEP-0175 §3: a UUID)."""
         jid = JID.of(str(uuid.uuid4()), self._domain)
-        self._present.add(jid)
+        self.add(jid)
         return jid
-
-    def dismiss(self, jid: JID) -> None:
-        """Forgets one, who may be none."""
-        self._present.discard(jid)
-
-    def __contains__(self, owner: object) -> bool:
-        return owner in self._present
 
 
 class GuestStorage(Storage):

@@ -158,7 +158,7 @@ class Session(Resumption):
         if self._user is not None:
             self._user.tell(Remove())
         else:
-            accounts.guests.dismiss(jid)
+            accounts.guests.discard(jid)
 
     # -- stanzas from the client
 

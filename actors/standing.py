@@ -45,7 +45,7 @@ class Standing(Bindings):
                 raise
             self.domain.router.bounce(message.request, error)
             return
-        self.domain.accounts.guests.dismiss(self.jid)
+        self.domain.accounts.guests.discard(self.jid)
         if message.request is not None:
             self._as_user._take_iq(message.request.result())
         self.exists = False

@@ -4,8 +4,9 @@ from collections.abc import Generator
 from pathlib import Path
 from typing import Protocol
 
-from sqlalchemy import URL, Connection, Insert
+from sqlalchemy import URL, Connection
 
+from actors.storage.insertion import Insertion
 from actors.storage.writer import Writer
 
 
@@ -17,7 +18,7 @@ class Engine(Protocol):
         """How many connections to write with."""
 
     @property
-    def APPEND(self) -> Insert:  # noqa: N802 - a constant of the module
+    def APPEND(self) -> Insertion:  # noqa: N802 - a constant of the module
         """Adds entries. Of those that are there already nothing changes, and that is no error."""
 
     def connect(self, url: URL) -> Connection:

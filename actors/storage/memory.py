@@ -162,7 +162,8 @@ class MemoryArchive(Archive):
 
     def put(self, owner: str, prepared: Sequence[Prepared]) -> None:
         there = self._shelf.rows.setdefault(owner, [])
-        for id, row in prepared:
+        for each in prepared:
+            id, row = each.id, each.row
             place = bisect_left(there, id, key=_id)
             if place < len(there) and there[place].id == id:
                 continue

@@ -7,12 +7,13 @@ from pathlib import Path
 from alembic.util import CommandError
 from psycopg import waiting
 from sqlalchemy import URL, Connection, create_engine, text
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.dialects.postgresql import insert, psycopg
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
 from actors.storage import backups
 from actors.storage.errors import StorageError, public, reason
+from actors.storage.insertion import Insertion
 from actors.storage.schema import migrate
 from actors.storage.tables import entry, metadata
 from actors.storage.thread import aside
@@ -21,7 +22,10 @@ from actors.storage.writer import Writer
 LANES = 4
 """While one connection waits for the network or the disk, another one is at work."""
 
-APPEND = insert(entry).on_conflict_do_nothing()
+APPEND = Insertion(
+    insert(entry).on_conflict_do_nothing(),
+    psycopg.dialect(paramstyle="format"),  # type: ignore[no-untyped-call]
+)
 
 PATIENCE = 5.0
 """Seconds to wait for a connection, and for a lock that somebody else holds."""

@@ -129,7 +129,7 @@ class Map(Generic[D]):
         raise NotImplementedError
 
 
-class Prepared(NamedTuple):
+class Prepared(msgspec.Struct, frozen=True):
     """An entry on its way into an archive: its id, and what the backend has made of it."""
 
     id: str

@@ -7,16 +7,17 @@ from pathlib import Path
 from time import monotonic
 from typing import Any, TypeVar, Unpack
 
-from sqlalchemy import URL, Connection, Insert, Select
+from sqlalchemy import URL, Connection, Select
 
-from actors.storage import backups, statements
+from actors.storage import backups, statements, tables
 from actors.storage.check import flaws
 from actors.storage.codec import Codec
 from actors.storage.engine import Engine
 from actors.storage.errors import StorageError
+from actors.storage.insertion import Insertion
 from actors.storage.shapes import Archive, Blobs, Document, Entry, Extent, Map, Page, Prepared, Record, Storage, Words
 from actors.storage.stamp import Stamps, span
-from actors.storage.tables import entry, item, record
+from actors.storage.tables import item, record
 from actors.storage.thread import aside
 from actors.storage.words import known
 from actors.storage.words import wanted as matching
@@ -203,13 +204,13 @@ class SqlMap(Map[D]):
 
 
 class SqlArchive(Archive):
-    def __init__(self, shelf: _Shelf, codec: Codec[Document], stamps: Stamps, append: Insert) -> None:
+    def __init__(self, shelf: _Shelf, codec: Codec[Document], stamps: Stamps, append: Insertion) -> None:
         self._append = append
         self._shelf = shelf
         self._codec = codec
         self._stamps = stamps
         self._ends: dict[str, tuple[int, int]] = {}
-        self.place = entry, shelf.number
+        self.place = tables.entry, shelf.number
 
     def glanced(self, _owner: str, docs: dict[str, str]) -> bool:
         """Whether `Storage.glance` has read of an entry that is waiting."""
@@ -218,21 +219,11 @@ class SqlArchive(Archive):
     def prepare(self, owner: str, entry: Entry) -> Prepared:
         doc = self._codec.encode(owner, entry.doc)
         key = self._stamps.next(entry.when)
-        row = {
-            "store": self._shelf.number,
-            "owner": owner,
-            "id": key,
-            "at": entry.when,
-            "peer": entry.peer,
-            "doc": doc,
-            "part": entry.part,
-            "waiting": entry.waiting,
-            "receipt": entry.receipt,
-        }
-        return Prepared(key, row)
+        row = self._shelf.number, owner, key, entry.when, entry.peer, doc, entry.part, entry.waiting, entry.receipt
+        return Prepared(key, (row, len(doc.encode())))
 
     def put(self, owner: str, prepared: Sequence[Prepared]) -> None:
-        rows = [self._numbered(owner, each.row) for each in prepared]
+        rows = [self._numbered(owner, *each.row) for each in prepared]
         try:
             self._shelf.run(owner, Step(self._append, rows))
         except StorageError:
@@ -241,14 +232,14 @@ class SqlArchive(Archive):
 
     def append_within(self, owner: str, entry: Entry, at_most: int) -> str | None:
         prepared = self.prepare(owner, entry)
-        row = self._numbered(owner, prepared.row)
+        row = dict(zip(tables.entry.c.keys(), self._numbered(owner, *prepared.row), strict=True))
         self._ends.pop(owner)
         added = self._shelf.run(owner, Step(statements.APPEND_WITHIN, row | {"at_most": at_most}))
         return prepared.id if added else None
 
-    def _numbered(self, owner: str, row: dict[str, Any]) -> dict[str, Any]:
-        number, total = self._next(owner, len(row["doc"].encode()))
-        return {**row, "number": number, "total": total}
+    def _numbered(self, owner: str, row: tuple[Any, ...], size: int) -> tuple[Any, ...]:
+        """The columns of `tables.entry`, in their order."""
+        return row + self._next(owner, size)
 
     def _next(self, owner: str, size: int) -> tuple[int, int]:
         """The number of the owner's next entry, and the bytes up to its end."""

@@ -8,10 +8,12 @@ from typing import Any
 
 from alembic.util import CommandError
 from sqlalchemy import URL, Connection, create_engine, event, insert
+from sqlalchemy.dialects.sqlite import pysqlite
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import NullPool
 
 from actors.storage.errors import StorageError, reason
+from actors.storage.insertion import Insertion
 from actors.storage.schema import migrate
 from actors.storage.tables import entry
 from actors.storage.writer import WRITES, Writer
@@ -20,7 +22,7 @@ LANES = 1
 """One file has one writer at a time."""
 
 # The standard's words for it would have each row inserted by itself.
-APPEND = insert(entry).prefix_with("OR IGNORE")
+APPEND = Insertion(insert(entry).prefix_with("OR IGNORE"), pysqlite.dialect(paramstyle="qmark"))
 
 PATIENCE = 5.0
 """Seconds to wait while another process holds the file."""
@@ -45,6 +47,8 @@ def connect(url: URL) -> Connection:
             foreign_keys="ON",
             # An INSERT of many rows keeps aside what it would have to undo: a file for that took a third of its time.
             temp_store="MEMORY",
+            # KiB; the default is 2,000. The ends of many archives fit in and need not be read to be written to.
+            cache_size="-16000",
             # Pages, 16 MB of them: what is written again and again, as indexes are, gets into the file less often.
             wal_autocheckpoint="4000",
         )

@@ -67,6 +67,6 @@ class Stamps:
         tick = _tick(when)
         if tick > self._newest:
             self._newest, self._sequence = tick, 0
-        else:
-            self._sequence += 1
+            return f"{tick:015x}0000000{next(self._noise)}"
+        self._sequence += 1
         return f"{tick:015x}{self._sequence:07x}{next(self._noise)}"

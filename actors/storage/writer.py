@@ -10,13 +10,14 @@ That is why inserts of the same kind that meet in a batch become one statement o
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from itertools import groupby
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar, cast
 
 import gevent
 from gevent.event import AsyncResult, Event
-from sqlalchemy import Connection, Executable
+from sqlalchemy import Connection, CursorResult, Executable
 
 from actors.storage.errors import StorageClosed, StorageError, reason
+from actors.storage.insertion import Insertion
 from actors.storage.thread import Thread
 
 QUEUED_AT_MOST = 1000
@@ -30,10 +31,17 @@ T = TypeVar("T")
 
 class Step(NamedTuple):
     """A statement with its parameters; a list of them runs it once for each, gives no result, and may share a statement
-    with its neighbours in the queue."""
+    with its neighbours in the queue. An Insertion has a list of rows."""
 
-    statement: Executable
-    parameters: dict[str, Any] | list[dict[str, Any]]
+    statement: Executable | Insertion
+    parameters: dict[str, Any] | list[Any]
+
+    def run(self, connection: Connection) -> CursorResult[Any] | None:
+        """What the database answers; None if nobody asks. Raises what SQLAlchemy raises."""
+        if isinstance(self.statement, Insertion):
+            self.statement.run(connection, cast("list[Any]", self.parameters))
+            return None
+        return connection.execute(self.statement, self.parameters)
 
 
 class Job:
@@ -180,11 +188,13 @@ class Writer:
     def _perform(self, alike: list[Job]) -> list[Any]:
         try:
             if len(alike) > 1:
-                rows: list[Any] = [row for job in alike for row in job.steps[0].parameters]
-                self._connection.execute(alike[0].steps[0].statement, rows)
+                rows = [row for job in alike for row in job.steps[0].parameters]
+                Step(alike[0].steps[0].statement, rows).run(self._connection)
                 return [None] * len(alike)
             for step in alike[0].steps:
-                result = self._connection.execute(*step)
+                result = step.run(self._connection)
+            if result is None:
+                return [None]
             return [result.fetchall() if result.returns_rows else result.rowcount]
         except Exception as error:
             raise _Lost if self._connection.invalidated else _Spoilt from error

@@ -141,8 +141,11 @@ class Stanza:
         """The same with these elements, serialised or not, added to a copy of its content."""
         other = self.addressed(self.to)
         other._element = None
-        added = (child if isinstance(child, bytes) else serialise(child) for child in children)
-        other._body = self.body + b"".join(added)
+        added = b"".join([child if isinstance(child, bytes) else serialise(child) for child in children])
+        other._body = self.body + added
+        if self._wire is not None and self._body:
+            end = -len(self.kind) - 3
+            other._wire = self._wire[:end] + added + self._wire[end:]
         return other
 
     def without(self, children: Collection[Element]) -> Stanza:

@@ -125,7 +125,7 @@ def test_who_never_binds_a_resource_leaves_no_trace(opened: bool) -> None:
         client.opens()
     client.wire.cut()
     settle()
-    assert not client.world.domain.accounts.guests._present
+    assert not client.world.domain.accounts.guests
     assert not client.world.router.sessions
 
 

@@ -174,7 +174,8 @@ class Archive(Feature):
         # What follows a message has a later id than it, whatever becomes of the clock.
         self._now = max(self._now, self.domain.clock.now())
         mark = user.mark
-        entry = Entry(self._now, peer.bare, message.wire.decode(), peer.resource, waiting, str(mark or ""))
+        receipt = "" if mark is None else str(mark)
+        entry = Entry(self._now, peer.bare, message.wire.decode(), peer.resource, waiting, receipt)
         retracts = retracted_by(message) is not None
         if not (waiting or retracts or user.repeats):
             if mark is not None and state.repeats is not None:
@@ -221,9 +222,9 @@ class Archive(Feature):
         return iq.result(preferences.xml())
 
     def _state(self, user: User) -> State:
-        if self.name not in user.state:
-            user.state[self.name] = State(None)
-        state: State = user.state[self.name]
+        state: State | None = user.state.get(self.name)
+        if state is None:
+            state = user.state[self.name] = State(None)
         return state
 
     # -- queries

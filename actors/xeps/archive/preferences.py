@@ -53,11 +53,12 @@ class Preferences(msgspec.Struct, frozen=True):
 
     def keep(self, user: User, peer: JID) -> bool:
         """Whether messages to and from this JID are kept (§2.3). What is listed with a resource comes first."""
-        for jid in (peer, peer.bare):
-            if jid in self.never:
-                return False
-            if jid in self.always:
-                return True
+        if self.never or self.always:
+            for jid in (peer, peer.bare):
+                if jid in self.never:
+                    return False
+                if jid in self.always:
+                    return True
         return self.default == "always" or (self.default == "roster" and user.roster[peer.bare].listed)
 
 

@@ -12,11 +12,12 @@ from net.xmpp.xml import element, escape, parse
 NAMESPACE = "urn:xmpp:message-retract:1"
 RETRACT = f"{{{NAMESPACE}}}retract"
 RETRACTED = f"{{{NAMESPACE}}}retracted"
+_MENTIONED = NAMESPACE.encode()
 
 
 def retracted_by(message: Stanza) -> str | None:
     """Of a retraction that can be told from others, which message it takes back; None for any other message."""
-    if NAMESPACE.encode() not in message.body or not message.id:
+    if _MENTIONED not in message.body or not message.id:
         return None
     retract = message.find(RETRACT)
     return retract.get("id") or None if retract is not None else None

@@ -305,9 +305,9 @@ def test_a_message_is_found_by_the_stamps_that_its_client_was_told() -> None:
     world.clock.time = when = 1_800_009_797.1617286
     romeo = says(world.connect("romeo"), "x")
     archive = world.domain.storage.store("archive", Archive)
-    id, row = archive.prepare("romeo@localhost", Entry(when, "juliet@localhost", "<message/>"))
-    early = f"{round(when * 1_000_000):015x}{id[15:]}"
-    archive.put("romeo@localhost", [Prepared(early, row._replace(id=early))])
+    each = archive.prepare("romeo@localhost", Entry(when, "juliet@localhost", "<message/>"))
+    early = f"{round(when * 1_000_000):015x}{each.id[15:]}"
+    archive.put("romeo@localhost", [Prepared(early, each.row._replace(id=early))])
     shown = query(romeo)
     delays = [result.find("{urn:xmpp:forward:0}forwarded/{urn:xmpp:delay}delay") for result in shown.results]
     told = [delay is not None and delay.get("stamp") for delay in delays]
