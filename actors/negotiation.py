@@ -80,7 +80,7 @@ class Negotiation(Actor):
         self._login: Login | None = None
         self._authentication: Authentication | None = None
         self._peer = conn.peer if conn is not None else ""
-        self._to: JID | None = None
+        self._from: str | None = None
         self.lang = ""
         self._said_goodbye = False
         self._binding: Binding | None = None
@@ -105,12 +105,12 @@ class Negotiation(Actor):
         if self.conn is None:
             return
         try:
-            self._to = JID.parse(opened.from_).bare if opened.from_ else None
+            self._from = JID.parse(opened.from_).bare if opened.from_ else None
         except JIDMalformed:
-            self._to = None
+            self._from = opened.from_
         self._domain = domain = self._addressed(opened)
         self.host = domain.name
-        if self.username is not None and opened.from_ and self._to != domain.accounts.jid(self.username):
+        if self.username is not None and opened.from_ and self._from != domain.accounts.jid(self.username):
             raise StreamError("invalid-from", "not the account that has logged in")  # §6.4.6
         self.lang = opened.lang if len(opened.lang) <= LONGEST_LANG else ""
         self.conn.send(self._header() + features(self._offers(domain), self._state))
@@ -133,8 +133,9 @@ class Negotiation(Actor):
 
     def _header(self) -> bytes:
         """This side's stream header; whoever the client said it was is whom it is addressed to (§4.7.2)."""
+        to = self._from if isinstance(self._from, JID) else ""
         name = self.host or next(self._router.domains).name
-        return header(id=secrets.token_urlsafe(12), from_=name, to=self._to or "")
+        return header(id=secrets.token_urlsafe(12), from_=name, to=to)
 
     @property
     def _state(self) -> int:
@@ -156,12 +157,12 @@ class Negotiation(Actor):
             assert self.conn is not None
             self._login = Login(domain, self._peer, self.conn)
             if "sasl2" in domain.hooks:
-                self._authentication = Authentication(domain, self._login, self._to)
+                self._authentication = Authentication(domain, self._login, self._from)
         return self._login
 
     def _expect_header(self) -> None:
         self.notopen = True
-        self._login = self._authentication = self._to = None
+        self._login = self._authentication = self._from = None
         self.lang = ""
 
     @told(Secured)

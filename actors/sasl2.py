@@ -88,12 +88,13 @@ class Request:
 
 
 class Authentication:
-    """SASL2 on one stream: an organ of the Session. `sender`: whom the client's header says it is from, if anybody.
+    """SASL2 on one stream: an organ of the Session. `sender`: whom the client's header says it is from, if anybody; it
+    may be no JID.
 
     `request`: what the client has asked for last, None at first. `granted`: whether it has logged in by that.
     """
 
-    def __init__(self, domain: Domain, login: Login, sender: JID | None) -> None:
+    def __init__(self, domain: Domain, login: Login, sender: str | None) -> None:
         self._domain = domain
         self._login = login
         self._sender = sender
@@ -110,9 +111,10 @@ class Authentication:
         """The stream feature (§2.1). It waits for storage, if there are tasks; where that fails none is offered."""
         hooks, offer = self._domain.hooks, self._login.offer
         tasks = b""
+        sender = self._sender if isinstance(self._sender, JID) else None
         try:
             for handler in hooks.offered_tasks:
-                tasks += b"".join(map(serialise, handler(offer, self._sender)))
+                tasks += b"".join(map(serialise, handler(offer, sender)))
         except StorageError as error:
             log.error("tasks of logins to %s: %s", self._domain.name, error)
         return authentication(offer.mechanisms, hooks.inline(offer), tasks)

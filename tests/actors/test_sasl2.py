@@ -148,7 +148,7 @@ def test_a_login_can_be_sent_along_with_the_header_and_all_that_comes_after_it()
     assert client.session.available
 
 
-@pytest.mark.parametrize("sender", ["romeo@localhost", "ROMEO@localhost/orchard", "", "@"])
+@pytest.mark.parametrize("sender", ["romeo@localhost", "ROMEO@localhost/orchard", ""])
 def test_one_may_act_for_oneself(sender: str) -> None:
     client = World("romeo").wire().opens(**{"from": sender})
     client.hears()
@@ -197,11 +197,18 @@ def test_each_refusal_has_its_condition_and_the_client_may_try_again(said: str, 
 
 
 @pytest.mark.parametrize("first", [b"a=romeo@localhost", b"a=juliet@localhost"])
-def test_who_acts_for_oneself_has_said_so_in_the_header_or_has_not_said_who(first: bytes) -> None:
-    client = World("romeo", "juliet").wire().opens(**{"from": "juliet@localhost"})
+@pytest.mark.parametrize("header", ["juliet@localhost", "romeo@", "romeo@localhost/"])
+def test_who_acts_for_oneself_has_said_so_in_the_header_or_has_not_said_who(first: bytes, header: str) -> None:
+    client = World("romeo", "juliet").wire().opens(**{"from": header})
     client.hears()
     client.says(authenticate("SCRAM-SHA-256", b"n," + first + b",n=romeo,r=abc"))
     assert refusal(client.hears_one()) == "invalid-authzid"
+
+
+def test_a_header_from_what_is_no_address_does_not_matter_to_who_acts_for_nobody() -> None:
+    client = World("romeo").wire().opens(**{"from": "romeo@"})
+    client.hears()
+    assert identity(client.says(plain()).hears()[0]) == "romeo@localhost"
 
 
 def test_a_refusal_may_say_why(client: Client) -> None:

@@ -165,11 +165,11 @@ def decode_utf8(data: bytes) -> str:
         raise SASLError("malformed-request", "The message is not UTF-8.") from None
 
 
-def check_authzid(authzid: str, username: str, domain: str, sender: JID | None = None) -> None:
+def check_authzid(authzid: str, username: str, domain: str, sender: str | None = None) -> None:
     """An authorization identity is empty or the client's own bare JID: nobody acts for others (RFC 6120 §6.3.8).
 
-    `sender`: who the client's stream header says it is from, where that has to agree (XEP-0388 §2.3). Raises SASLError
-    invalid-authzid otherwise.
+    `sender`: who the client's stream header says it is from, where that has to agree (XEP-0388 §2.3); what is no JID
+    agrees with none. Raises SASLError invalid-authzid otherwise.
     """
     if not authzid:
         return

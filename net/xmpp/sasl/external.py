@@ -6,7 +6,7 @@ from net.xmpp.jid import JID, JIDMalformed
 from net.xmpp.sasl.exchange import Certified, SASLError, decode_utf8
 
 
-def external(domain: str, certified: Collection[str], data: bytes, sender: JID | None = None) -> Certified:
+def external(domain: str, certified: Collection[str], data: bytes, sender: str | None = None) -> Certified:
     """Choose among the addresses that the certificate names by the one message of EXTERNAL, the authorization identity.
 
     Raises SASLError malformed-request; not-authorized where none is of this domain; invalid-authzid where the one asked

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
-from net.xmpp.jid import JID
 from net.xmpp.sasl.anonymous import anonymous
 from net.xmpp.sasl.exchange import Answer, Challenge, SASLError
 from net.xmpp.sasl.external import external
@@ -38,7 +37,7 @@ class Offer:
     enabled: Collection[str] = MECHANISMS
     anonymous: bool = False
     certified: Collection[str] | None = None
-    sender: JID | None = None
+    sender: str | None = None
 
     @property
     def mechanisms(self) -> list[str]:

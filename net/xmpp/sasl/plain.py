@@ -1,10 +1,9 @@
 """PLAIN (RFC 4616): the password itself, so only where nobody can listen."""
 
-from net.xmpp.jid import JID
 from net.xmpp.sasl.exchange import SASLError, VerifyPassword, check_authzid, decode_utf8
 
 
-def plain(domain: str, data: bytes, sender: JID | None = None) -> VerifyPassword:
+def plain(domain: str, data: bytes, sender: str | None = None) -> VerifyPassword:
     """Read the one message of PLAIN, `[authzid] NUL authcid NUL password` (RFC 4616 §2).
 
     `sender` as for `check_authzid`. Raises SASLError malformed-request or invalid-authzid.

@@ -17,7 +17,6 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import NamedTuple
 
-from net.xmpp.jid import JID
 from net.xmpp.sasl.exchange import Challenge, Lookup, SASLError, Success, check_authzid, decode_base64, decode_utf8
 from net.xmpp.sasl.keys import Hash, ScramKeys, digest, mac
 
@@ -66,7 +65,7 @@ class Scram:
     domain: str
     bindings: Mapping[str, bytes] = field(repr=False)
     plus_offered: bool
-    sender: JID | None = None
+    sender: str | None = None
     advertised: bytes | None = None
     nonce: Callable[[], str] = _nonce
 
