@@ -303,8 +303,8 @@ class User(Standing):
         try:
             if stanza.kind == "message":
                 # While one of those is there who got it too, it has not been lost.
-                others = (resource for resource in self.resources.values() if resource.key in message.shared)
-                if not any(resource.receptive for resource in others):
+                others = (resource for resource in self.resources.values() if resource.receptive)
+                if not any(resource.key in message.shared or self._has_got(resource, stanza) for resource in others):
                     self._take_message(stanza, returned=True)
             elif stanza.is_request:
                 raise StanzaError("service-unavailable")
@@ -314,6 +314,9 @@ class User(Standing):
         self._message = None
         if self._receipt is not None:
             self._done(self._receipt)
+
+    def _has_got(self, resource: Resource, message: Stanza) -> bool:
+        return any(handler(self, resource, message) for handler in self.domain.hooks.known)
 
     def _refuse(self, message: Stanzas, receipt: Receipt | None, error: StorageError) -> None:
         """It could not be kept, and nothing has come of it yet."""

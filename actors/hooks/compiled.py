@@ -51,6 +51,7 @@ class Hooks:
     accepted: tuple[Needing[Callable[[User, Stanza, bool], Stanza]], ...]
     copied: tuple[Callable[[User, Stanza], Stanza], ...]
     undeliverable: tuple[Callable[[User, Stanza], Stanza | None], ...]
+    known: tuple[Callable[[User, Resource, Stanza], bool], ...]
     overtaking: tuple[Callable[[User, Resource], None], ...]
     receptive: tuple[Callable[[User, Resource], None], ...]
     unavailable: tuple[Callable[[User, Stanza], None], ...]

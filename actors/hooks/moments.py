@@ -80,6 +80,13 @@ def undeliverable(handler: Passing) -> Passing:
     return marked(handler, "undeliverable")
 
 
+def known(handler: Callable[[Any, User, Resource, Stanza], bool]) -> Callable[[Any, User, Resource, Stanza], bool]:
+    """A message could not be given to a client any more. Whether another one, at this resource, has got it all the same
+    by some way of its own: then it is not lost, and goes to nobody.
+    """
+    return marked(handler, "known")
+
+
 def overtaking(handler: Callable[[Any, User, Resource], None]) -> Callable[[Any, User, Resource], None]:
     """A message is about to be delivered to a resource because it names it, and this one is not `receptive`: whatever
     has come for it before has to go ahead.
@@ -240,6 +247,7 @@ FREQUENT = ("delivered", "accepted", "shuns")
 MOMENTS = (
     "copied",
     "undeliverable",
+    "known",
     "overtaking",
     "receptive",
     "unavailable",

@@ -8,13 +8,14 @@ among the latest.
 from __future__ import annotations
 
 import logging
+from itertools import islice
 from typing import Annotated, Any
 
 import msgspec
 
-from actors.hooks import XEP, Aside, Feature, accepted, asks, awakes, bound, copied, outbound, serving
+from actors.hooks import XEP, Aside, Feature, accepted, asks, awakes, bound, copied, known, outbound, serving
 from actors.host import Domain
-from actors.resource import Resource
+from actors.resource import Key, Resource
 from actors.storage import Archive as Store
 from actors.storage import Entry, Extent, Record, StorageError, moment
 from actors.sweep import Sweep
@@ -42,8 +43,8 @@ log = logging.getLogger(__name__)
 QUERY = f"{{{NAMESPACE}}}query"
 METADATA = f"{{{NAMESPACE}}}metadata"
 
-# Of what has been read while a stream hibernates, so much is remembered.
-MOST_SHOWN = 10_000
+# Of what a client has read while others are there, so much is remembered: the latest.
+MOST_SHOWN = 2_000
 
 # What somebody takes back has to be looked for: for each in so many cases an hour, so that nobody has it done for fun.
 RETRACTIONS_PER_HOUR = 300
@@ -59,7 +60,7 @@ class ArchiveOptions(msgspec.Struct, frozen=True, kw_only=True):
 class State:
     """What is remembered in a User. `preferences`: the user's own; None: as the domain has it. `sent`: the id of what
     the user has sent last to somebody else, None if that is not kept. `repeats`: what may come again, while it may.
-    `shown`: the ids of what a client has read here while it was in the queue of another that hibernates, it may be.
+    `shown`: by id, which resources have read what here, while it may be in the queue of another.
     """
 
     __slots__ = ("preferences", "repeats", "sent", "shown")
@@ -68,7 +69,7 @@ class State:
         self.preferences = preferences
         self.sent: str | None = None
         self.repeats: Repeats | None = None
-        self.shown: frozenset[str] = frozenset()
+        self.shown: dict[str, tuple[Key, ...]] = {}
 
 
 class Archive(Feature):
@@ -146,9 +147,9 @@ class Archive(Feature):
         What a Session that had ended has handed back bears it already. If such a message is to wait, but has been
         removed from the archive since (§3.2), it is kept as if it came now.
         """
-        known = assigned(message, user.jid)
-        if known is not None:
-            if not waiting or self._wait(user, known):
+        given = assigned(message, user.jid)
+        if given is not None:
+            if not waiting or self._wait(user, given):
                 return message
             message = stripped(message, user.jid)
         assert message.from_ is not None
@@ -159,8 +160,8 @@ class Archive(Feature):
         """Has a message wait that is there already, unless a client knows that it is, or has read it. Whether it is
         there still. What goes after that has waited.
         """
-        known = any(id <= resource.state.get(self.name, "") for resource in user.resources.values())
-        if not known and id not in self._state(user).shown:
+        told = any(id <= resource.state.get(self.name, "") for resource in user.resources.values())
+        if not told and id not in self._state(user).shown:
             self._kept.wait(user.jid, [id], True)
         return bool(self._kept.page(user.jid, ids=[id], limit=1))
 
@@ -259,17 +260,29 @@ class Archive(Feature):
         found, complete = query.find(self._kept, user.jid, self._room)
         self._show(user, asker, found[::-1] if query.flipped else found, iq.payload.get("queryid"))
         self._kept.wait(user.jid, [id for id, entry in found if entry.waiting], False)
-        self._note_shown(user, found)
+        self._note_shown(user, asker, found)
         return iq.result(self._fin(user, query, found, complete))
 
-    def _note_shown(self, user: User, found: Found) -> None:
-        """What waits no more by this, though its turn to wait comes later: when a stream that hibernates has ended."""
-        state = self._state(user)
-        if any(resource.hibernating is not None for resource in user.resources.values()):
-            if len(state.shown) < MOST_SHOWN:
-                state.shown |= {id for id, _ in found}
-        else:
-            state.shown = frozenset()
+    def _note_shown(self, user: User, asker: Resource, found: Found) -> None:
+        """What waits no more by this, and need not be given to the asker, once the stream ends that has it in its
+        queue.
+        """
+        shown = self._state(user).shown
+        if len(user.resources) == 1:
+            shown.clear()
+            return
+        for id, _ in found:
+            shown[id] = (*shown.pop(id, ()), asker.key)
+        for id in list(islice(shown, max(0, len(shown) - MOST_SHOWN))):
+            del shown[id]
+
+    @known
+    def has_read(self, user: User, resource: Resource, message: Stanza) -> bool:
+        """What it has been told is in the archive it finds there, too."""
+        id = assigned(message, user.jid)
+        if id is None:
+            return False
+        return id <= resource.state.get(self.name, "") or resource.key in self._state(user).shown.get(id, ())
 
     def _show(self, user: User, asker: Resource, found: Found, queryid: str | None) -> None:
         """§4.2: each message in one of its own, with the time by which it is found. All of it is text already."""

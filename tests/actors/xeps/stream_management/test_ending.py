@@ -144,6 +144,24 @@ def test_what_has_been_read_in_the_archive_meanwhile_does_not_wait(world: World)
     assert stanzas(world.connect("juliet", "attic").says("<presence/>")) == ["m2"]
 
 
+@pytest.mark.parametrize("lost", [False, True], ids=["live", "hibernating"])
+def test_what_a_client_has_read_in_the_archive_does_not_come_to_it_again(world: World, lost: bool) -> None:
+    juliet, reader = managed(world, "juliet", "balcony"), world.connect("juliet", "garden")
+    acknowledges(juliet)
+    romeo = world.available("romeo")
+    if lost:
+        cut(juliet)
+    romeo.says(chat("juliet@localhost", "m1"))
+    reader.says("<iq type='set' id='q'><query xmlns='urn:xmpp:mam:2'/></iq>").says("<presence/>")
+    romeo.says(chat("juliet@localhost/balcony", "m2"))
+    reader.hears()
+    if not lost:
+        cut(juliet)
+    world.clock.advance(300)
+    assert ended(juliet)
+    assert stanzas(reader) == ["m2"]
+
+
 def test_senders_of_messages_for_this_resource_alone_learn_that_they_did_not_arrive(world: World) -> None:
     juliet, romeo = managed(world, "juliet", "balcony"), world.available("romeo")
     romeo.says(chat("juliet@localhost/balcony", "m1", "normal"))
