@@ -75,13 +75,14 @@ class Future(pykka.Future[Any]):
 class Inbox:
     """An actor's mailbox, and its address: whoever holds it can `tell`."""
 
-    __slots__ = ("__weakref__", "actor", "closed", "messages", "scheduled")
+    __slots__ = ("__weakref__", "_rest", "actor", "closed", "messages", "scheduled")
 
     def __init__(self, actor: Actor) -> None:
         self.actor = actor
         self.messages: list[Any] = []
         self.scheduled = False
         self.closed = False
+        self._rest: Callable[[], None] | None = None
 
     def tell(self, message: Any) -> None:
         """Puts a message at the end. What is told to an actor that has stopped is dropped."""
@@ -116,18 +117,21 @@ class Inbox:
 
     def turn(self) -> None:
         """Handles what is in the mailbox; what comes meanwhile waits for the next turn."""
+        if self._rest is not None:
+            self._go_on()
         messages = self.messages
         self.messages = messages[MOST_AT_ONCE:]
         del messages[MOST_AT_ONCE:]
         try:
             self.handle(messages)
-            if not self.messages and not self.closed:
+            if self._rest is None and not self.messages and not self.closed:
                 self.actor.on_idle()
         finally:
-            if self.messages:
-                greenlets.ready(self)
-            else:
-                self.scheduled = False
+            if self._rest is None:
+                if self.messages:
+                    greenlets.ready(self)
+                else:
+                    self.scheduled = False
 
     def handle(self, messages: Sequence[Any]) -> None:
         """Handles these, in the actor's turn. Should one of them crash it, the others go to whoever takes its place."""
@@ -147,11 +151,34 @@ class Inbox:
                     actor.refuse(late)
         if actor.unfinished:
             try:
-                actor.finish()
+                self._finish()
             except KeyboardInterrupt:
                 raise
             except BaseException as crash:
                 actor.fail(None, [], crash)
+
+    def _finish(self) -> None:
+        """At the end of a turn. What takes long is waited for without a greenlet: another turn goes on with it."""
+        if self.closed:
+            self.actor.finish()
+            return
+        self._rest = self.actor.finish_later(self._wake)
+        if self._rest is not None:
+            greenlets.left += 1
+
+    def _wake(self) -> None:
+        greenlets.ready(self)
+
+    def _go_on(self) -> None:
+        greenlets.left -= 1
+        rest, self._rest = self._rest, None
+        assert rest is not None
+        try:
+            rest()
+        except KeyboardInterrupt:
+            raise
+        except BaseException as crash:
+            self.actor.fail(None, [], crash)
 
     def close(self) -> list[Any]:
         """Takes nothing more; returns what is left."""
@@ -293,6 +320,15 @@ class Actor(pykka.Actor):
 
     def finish(self) -> None:
         """Does what has been left `unfinished`."""
+
+    def finish_later(self, _wake: Callable[[], None]) -> Callable[[], None] | None:
+        """Does what has been left `unfinished`, or begins to, at the end of a turn.
+
+        Returns None, or what is left to be done. That has a turn of its own, the actor's next one, after `_wake` has
+        been called once; until then the actor handles nothing.
+        """
+        self.finish()
+        return None
 
     def on_failure(
         self,

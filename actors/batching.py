@@ -89,9 +89,32 @@ class Batching(Actor):
 
     def finish(self) -> None:
         """Stores the batch, waits for that, and lets out what came of it."""
+        batch = self._taken()
+        self._let_out(batch, self._store(batch))
+
+    def finish_later(self, wake: Callable[[], None]) -> Callable[[], None] | None:
+        """As `finish`, but while it is being stored nothing of the actor's waits."""
+        batch = self._taken()
+        archives = {archive for held in batch for archive, _ in held.entries}
+        if len(archives) != 1:
+            self._let_out(batch, self._store(batch))
+            return None
+        outcome: list[Exception | None] = []
+
+        def stored(fault: Exception | None) -> None:
+            outcome.append(fault)
+            wake()
+
+        archives.pop().put_soon(self.jid, [prepared for held in batch for _, prepared in held.entries], stored)
+        return lambda: self._let_out(batch, self._outcomes(batch, outcome[0]))
+
+    def _taken(self) -> list[Held]:
         batch, self.unfinished, self._weight = self.unfinished, [], 0
+        return batch
+
+    def _let_out(self, batch: Sequence[Held], outcomes: Sequence[StorageError | None]) -> None:
         under_way = self._message, self._receipt
-        for held, error in zip(batch, self._store(batch), strict=True):
+        for held, error in zip(batch, outcomes, strict=True):
             if error is not None:
                 self._as_user._refuse(held.message, held.receipt, error)
                 continue
@@ -113,10 +136,16 @@ class Batching(Actor):
         try:
             self._put([entry for held in batch for entry in held.entries])
         except Exception as fault:
-            if len(batch) == 1:
-                return [fault if isinstance(fault, StorageError) else self._failed(fault)]
-            return [outcome for held in batch for outcome in self._store([held])]
-        return [None] * len(batch)
+            return self._outcomes(batch, fault)
+        return self._outcomes(batch, None)
+
+    def _outcomes(self, batch: Sequence[Held], fault: Exception | None) -> list[StorageError | None]:
+        """What became of each, `fault` being what went wrong with all of them together."""
+        if fault is None:
+            return [None] * len(batch)
+        if len(batch) == 1:
+            return [fault if isinstance(fault, StorageError) else self._failed(fault)]
+        return [outcome for held in batch for outcome in self._store([held])]
 
     def _failed(self, fault: Exception) -> StorageError:
         log.error("%r failed to finish", self, exc_info=fault)

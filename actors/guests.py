@@ -24,6 +24,7 @@ OF_AN_OWNER = frozenset(
         "page",
         "prepare",
         "put",
+        "put_soon",
         "replace",
         "trim",
         "wait",

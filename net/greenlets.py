@@ -41,6 +41,8 @@ class Greenlets:
         self._hired = 0
         self._pumping = False
         self._breath: Any = None
+        self.left = 0
+        """So many turns have been left, and are to be gone on with by others: when their tasks are `ready` again."""
 
     def ready(self, task: Task) -> None:
         """Puts the task at the end of the queue."""
@@ -55,7 +57,7 @@ class Greenlets:
     @property
     def waiting(self) -> int:
         """How many turns are under way and wait for something."""
-        return self._hired - len(self._idle)
+        return self._hired - len(self._idle) + self.left
 
     @property
     def idle(self) -> bool:

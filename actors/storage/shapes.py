@@ -9,7 +9,7 @@ earlier write; a call for no owner sees every write that has returned.
 The shapes are plain classes and not abstract ones, which type checkers refuse as a `type[...]` argument.
 """
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Generic, NamedTuple, Required, TypedDict, TypeVar, Unpack, overload
 
@@ -166,6 +166,17 @@ class Archive:
         Those that are there already, since nobody has heard that they were stored, stay as they are.
         """
         raise NotImplementedError
+
+    def put_soon(self, owner: str, prepared: Sequence[Prepared], then: Callable[[Exception | None], None]) -> None:
+        """`put`, but the caller need not wait for it. `then` is called when it is done, in a greenlet that must not
+        wait either, with what `put` would have raised.
+        """
+        try:
+            self.put(owner, prepared)
+        except Exception as fault:
+            then(fault)
+        else:
+            then(None)
 
     def append_within(self, owner: str, entry: Entry, at_most: int) -> str | None:
         """Add an entry and return its id, or None (and add nothing) if the owner already has `at_most` of them."""

@@ -1,7 +1,7 @@
 """Storage in an SQL database, through one writer or a few: an owner always has the same one."""
 
 import logging
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from itertools import chain
 from pathlib import Path
 from time import monotonic
@@ -59,6 +59,9 @@ class _Shelf:
 
     def run(self, owner: str | None, *steps: Step) -> Any:
         return lane(self._writers, owner).run(Job(steps, self._name, owner))
+
+    def begin(self, owner: str, then: Callable[[Any], None], *steps: Step) -> None:
+        lane(self._writers, owner).begin(Job(steps, self._name, owner), then)
 
     def owners(self, statement: Select[Any], suffix: str) -> Iterator[str]:
         after = ""
@@ -229,6 +232,19 @@ class SqlArchive(Archive):
         except StorageError:
             self._ends.pop(owner, None)
             raise
+
+    def put_soon(self, owner: str, prepared: Sequence[Prepared], then: Callable[[Exception | None], None]) -> None:
+        def ended(outcome: Any) -> None:
+            fault = outcome if isinstance(outcome, StorageError) else None
+            if fault is not None:
+                self._ends.pop(owner, None)
+            then(fault)
+
+        try:
+            rows = [self._numbered(owner, *each.row) for each in prepared]
+            self._shelf.begin(owner, ended, Step(self._append, rows))
+        except StorageError as error:
+            ended(error)
 
     def append_within(self, owner: str, entry: Entry, at_most: int) -> str | None:
         prepared = self.prepare(owner, entry)

@@ -6,7 +6,6 @@ did would tell every client how busy the whole server is. The noise is what make
 unpredictable (XEP-0313 §3).
 """
 
-from collections.abc import Iterator
 from os import urandom
 
 from actors.storage.shapes import Page
@@ -44,29 +43,24 @@ def span(wanted: Page) -> tuple[str, str]:
     return lower, upper if before is None else min(upper, before)
 
 
-def _noise() -> Iterator[str]:
-    """Eight digits at a time, without end."""
-    while True:
-        drawn = urandom(_DRAWN).hex()
-        for begin in range(0, len(drawn), 8):
-            yield drawn[begin : begin + 8]
-
-
 class Stamps:
     """Makes ids. Two entries of equal time keep the order of appending unless the clock ran ahead in between."""
 
     def __init__(self) -> None:
         self._newest = -1
         self._sequence = 0
-        self._noise = _noise()
+        self._noise: list[str] = []
 
     def next(self, when: float) -> str:
         """A new id for an entry of time `when` (UTC seconds). ValueError outside the years 1970 to 9999."""
         if not 0 <= when < LATEST:
             raise ValueError(f"no time for an archive: {when}")
         tick = _tick(when)
+        if not self._noise:
+            drawn = urandom(_DRAWN).hex()
+            self._noise = [drawn[begin : begin + 8] for begin in range(0, len(drawn), 8)]
         if tick > self._newest:
             self._newest, self._sequence = tick, 0
-            return f"{tick:015x}0000000{next(self._noise)}"
+            return f"{tick:015x}0000000{self._noise.pop()}"
         self._sequence += 1
-        return f"{tick:015x}{self._sequence:07x}{next(self._noise)}"
+        return f"{tick:015x}{self._sequence:07x}{self._noise.pop()}"

@@ -45,15 +45,15 @@ class Step(NamedTuple):
 
 
 class Job:
-    """Steps that happen together or not at all, on behalf of an owner's store."""
+    """Steps that happen together or not at all, on behalf of an owner's store. `then` hears of their end."""
 
-    __slots__ = ("done", "owner", "steps", "store")
+    __slots__ = ("owner", "steps", "store", "then")
 
     def __init__(self, steps: Sequence[Step], store: str | None = None, owner: str | None = None) -> None:
         self.steps = steps
         self.store = store
         self.owner = owner
-        self.done = AsyncResult()
+        self.then: Callable[[Any], None] = _nobody
 
     @property
     def changes(self) -> bool:
@@ -64,6 +64,10 @@ class Job:
         error = StorageError(reason(cause), store=self.store, owner=self.owner)
         error.__cause__ = cause
         return error
+
+
+def _nobody(_outcome: Any) -> None:
+    """Hears nothing: the job has not begun."""
 
 
 class _Spoilt(Exception):
@@ -95,6 +99,18 @@ class Writer:
 
         StorageError if it failed, or StorageClosed. A caller that is killed while it waits does not stop the job.
         """
+        end = AsyncResult()
+        self.begin(job, end.set)
+        outcome = end.get()
+        if isinstance(outcome, StorageError):
+            raise outcome
+        return outcome
+
+    def begin(self, job: Job, then: Callable[[Any], None]) -> None:
+        """As `run`, but waits only while the queue is full. `then` is called with the result or the StorageError; it
+        must not wait. Raises StorageClosed.
+        """
+        job.then = then
         while len(self._queue) >= QUEUED_AT_MOST and not self._closed:
             self._room.clear()
             self._room.wait()
@@ -103,7 +119,6 @@ class Writer:
         self._queue.append(job)
         if self._draining is None:
             self._draining = gevent.spawn(self._drain)
-        return job.done.get()
 
     def alone(self, work: Callable[[Connection], T]) -> T:
         """What `work` returns, done in the thread between two transactions. StorageError for whatever it raises."""
@@ -132,7 +147,7 @@ class Writer:
             return []
         dropped, self._queue = self._queue, []
         for job in dropped:
-            job.done.set_exception(StorageClosed())
+            job.then(StorageClosed())
         return self._under_way + dropped
 
     def _end(self) -> None:
@@ -147,10 +162,7 @@ class Writer:
             self._under_way = jobs
             self._room.set()
             for job, outcome in zip(jobs, self._thread.run(self._settle, jobs), strict=True):
-                if isinstance(outcome, StorageError):
-                    job.done.set_exception(outcome)
-                else:
-                    job.done.set(outcome)
+                job.then(outcome)
         self._under_way = []
         self._draining = None
 

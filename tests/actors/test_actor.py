@@ -533,3 +533,103 @@ def test_a_timer_goes_off_once_and_not_when_cancelled() -> None:
     timer.cancel()
     timer.cancel()
     assert went_off == ["timer"]
+
+
+# -- what is finished later
+
+
+class Later(Doer):
+    """Leaves something unfinished with each number; a test says when it `can` be finished, and how that goes."""
+
+    batches = frozenset((int,))
+
+    def __init__(self, fault: BaseException | None = None) -> None:
+        super().__init__()
+        self.unfinished: list[int] = []
+        self.can: Callable[[], None] | None = None
+        self.fault = fault
+        self.left: list[Any] = []
+
+    @told(int)
+    def on_number(self, message: int) -> None:
+        self.handled.append(message)
+        self.unfinished.append(message)
+
+    def finish(self) -> None:
+        self.handled.append(("finished", *self.unfinished))
+        self.unfinished = []
+
+    def finish_later(self, wake: Callable[[], None]) -> Callable[[], None]:
+        begun, self.unfinished, self.can = self.unfinished, [], wake
+
+        def rest() -> None:
+            self.handled.append(("finished later", *begun))
+            if self.fault is not None:
+                raise self.fault
+
+        return rest
+
+    def succeed(self, message: Any, left: list[Any]) -> None:
+        self.left = [message, *left]
+
+
+def run_until(condition: Callable[[], object]) -> None:
+    while not condition():
+        gevent.sleep(0)
+
+
+def test_what_takes_long_at_the_end_of_a_turn_is_waited_for_without_a_greenlet() -> None:
+    actors = [Later() for _ in range(50)]
+    hired = greenlets._hired
+    for actor in actors:
+        tell(actor, 1)
+    run_until(lambda: all(actor.can for actor in actors))
+    assert greenlets._hired - hired <= 1
+    assert not greenlets.idle
+    for actor in actors:
+        assert actor.can is not None
+        actor.can()
+    settle()
+    assert [actor.handled for actor in actors] == [[1, ("finished later", 1)]] * 50
+
+
+def test_meanwhile_the_actor_handles_nothing_and_does_not_rest() -> None:
+    actor = Later()
+    tell(actor, 1, 2)
+    run_until(lambda: actor.can)
+    tell(actor, "a")
+    for _ in range(5):
+        gevent.sleep(0)
+    assert (actor.handled, actor.life) == ([1, 2], ["start"])
+    assert actor.can is not None
+    actor.can()
+    settle()
+    assert actor.handled == [1, 2, ("finished later", 1, 2), "a"]
+    assert actor.life == ["start", "idle"]
+
+
+def test_what_comes_in_between_has_it_finished_at_once() -> None:
+    actor = Later()
+    tell(actor, 1, "a")
+    settle()
+    assert actor.handled == [1, ("finished", 1), "a"]
+
+
+def test_an_actor_that_stops_has_it_finished_at_once() -> None:
+    actor = Later()
+    tell(actor, Do(lambda: actor.unfinished.append(1) or actor._stop()))
+    settle()
+    assert actor.handled == [("finished", 1)]
+
+
+@pytest.mark.parametrize("exception", BASE_EXCEPTIONS, ids=repr)
+def test_a_crash_in_what_is_left_is_the_actors(exception: BaseException) -> None:
+    actor = Later(exception)
+    tell(actor, 1)
+    run_until(lambda: actor.can)
+    tell(actor, "a")
+    assert actor.can is not None
+    actor.can()
+    settle()
+    assert actor.life == ["start", "failure"]
+    assert actor.left == [None, "a"]

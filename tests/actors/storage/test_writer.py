@@ -155,3 +155,33 @@ def test_closing_gives_up_in_time_what_another_process_does_not_let_happen(
     assert isinstance(looking.exception, StorageClosed)
     assert caplog.messages == [f"2 changes were not stored in time: vcard of {ALICE}, vcard of {BOB}"]
     under_way.get()  # the lock is gone, and it was in the thread already
+
+
+def test_who_does_not_wait_is_told_how_it_ended(database: Storage) -> None:
+    archive = database.store("archive", Archive)
+    ends: list[tuple[str, Exception | None]] = []
+
+    def put(owner: str) -> None:
+        prepared = [archive.prepare(owner, Entry(1.0, BOB, number)) for number in range(2)]
+        archive.put_soon(owner, prepared, lambda fault: ends.append((owner, fault)))
+
+    archive.append(BOB, Entry(1.0, ALICE, "early"))
+    for owner in (ALICE, UNSTORABLE, BOB):
+        put(owner)
+    assert len(ends) < 3
+    assert [len(archive.page(owner, limit=9)) for owner in (ALICE, BOB)] == [2, 3]
+    assert [owner for owner, _ in ends] == [ALICE, UNSTORABLE, BOB]
+    assert [isinstance(fault, StorageError) for _, fault in ends] == [False, True, False]
+    database.close()
+    put(ALICE)
+    assert isinstance(ends[-1][1], StorageClosed)
+
+
+def test_who_does_not_wait_comes_after_what_was_asked_for_before(database: Storage) -> None:
+    archive = database.store("archive", Archive)
+    archive.append(ALICE, Entry(1.0, BOB, "first"))
+    waiting = gevent.spawn(archive.append, ALICE, Entry(1.0, BOB, "second"))
+    gevent.sleep(0)
+    archive.put_soon(ALICE, [archive.prepare(ALICE, Entry(1.0, BOB, "third"))], lambda _: None)
+    waiting.join()
+    assert [entry.doc for _, entry in archive.page(ALICE, limit=9)] == ["first", "second", "third"]
