@@ -19,7 +19,7 @@ log = logging.getLogger(__name__)
 
 # So many may wait at once; the turns beyond that stay in the queue until one of them is done.
 MOST_WORKERS = 1000
-MOST_IDLE = 16
+MOST_IDLE = 64
 
 # After so long the event loop gets to look at its sockets, however much there is to do (seconds).
 SLICE = 0.005
