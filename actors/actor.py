@@ -124,6 +124,8 @@ class Inbox:
         del messages[MOST_AT_ONCE:]
         try:
             self.handle(messages)
+            if self.actor.unfinished:
+                self._finish()
             if self._rest is None and not self.messages and not self.closed:
                 self.actor.on_idle()
         finally:
@@ -134,7 +136,9 @@ class Inbox:
                     self.scheduled = False
 
     def handle(self, messages: Sequence[Any]) -> None:
-        """Handles these, in the actor's turn. Should one of them crash it, the others go to whoever takes its place."""
+        """Handles these, in the actor's turn, which finishes later what they leave unfinished. Should one of them crash
+        it, the others go to whoever takes its place.
+        """
         actor = self.actor
         receive = actor.receive
         rest = iter(messages)
@@ -149,20 +153,18 @@ class Inbox:
             if self.closed:
                 for late in rest:
                     actor.refuse(late)
-        if actor.unfinished:
-            try:
-                self._finish()
-            except KeyboardInterrupt:
-                raise
-            except BaseException as crash:
-                actor.fail(None, [], crash)
 
     def _finish(self) -> None:
         """At the end of a turn. What takes long is waited for without a greenlet: another turn goes on with it."""
-        if self.closed:
-            self.actor.finish()
-            return
-        self._rest = self.actor.finish_later(self._wake)
+        try:
+            if self.closed:
+                self.actor.finish()
+            else:
+                self._rest = self.actor.finish_later(self._wake)
+        except KeyboardInterrupt:
+            raise
+        except BaseException as crash:
+            self.actor.fail(None, [], crash)
         if self._rest is not None:
             greenlets.left += 1
 

@@ -615,6 +615,20 @@ def test_what_comes_in_between_has_it_finished_at_once() -> None:
     assert actor.handled == [1, ("finished", 1), "a"]
 
 
+def test_what_is_handled_within_a_turn_is_finished_with_the_turn() -> None:
+    class Nesting(Later):
+        batches = frozenset((int, Do))
+
+    actor = Nesting()
+    tell(actor, 1, Do(lambda: actor.actor_inbox.handle([2, 3])), 4)
+    run_until(lambda: actor.can)
+    assert actor.can is not None
+    actor.can()
+    settle()
+    assert actor.handled == [1, 2, 3, 4, ("finished later", 1, 2, 3, 4)]
+    assert greenlets.left == 0
+
+
 def test_an_actor_that_stops_has_it_finished_at_once() -> None:
     actor = Later()
     tell(actor, Do(lambda: actor.unfinished.append(1) or actor._stop()))

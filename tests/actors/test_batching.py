@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import gevent
 import pytest
@@ -13,11 +13,25 @@ from actors.mailbox import Receipt
 from actors.storage import Prepared, StorageError
 from actors.storage.memory import MemoryArchive
 from actors.user import User
+from net.xmpp.jid import JID
 from net.xmpp.stanza import Stanza
 from tests.actors.xeps.archive.asking import query
 from tests.world import Client, World, failure, settle
 
 put = MemoryArchive.put
+
+
+def slowly(
+    archive: MemoryArchive, owner: str, prepared: Sequence[Prepared], then: Callable[[Exception | None], None]
+) -> None:
+    """`put_soon` that takes a while, as a database does."""
+
+    def work() -> None:
+        gevent.sleep(0.001)
+        put(archive, owner, prepared)
+        then(None)
+
+    gevent.spawn(work)
 
 
 @pytest.fixture
@@ -157,6 +171,21 @@ def test_all_are_acknowledged_though_one_is_refused(
     romeo.says("<r xmlns='urn:xmpp:sm:3'/>")
     assert romeo.hears()[-1].get("h") == "3"
     assert ids(juliet) == ["1", "3"]
+
+
+def test_what_has_waited_for_sessions_that_settle_keeps_its_place_too(
+    world: World, romeo: Client, juliet: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(MemoryArchive, "put_soon", slowly)
+    user = world.router.user(JID.parse("juliet@localhost"))
+    user.actor.settle()  # type: ignore[attr-defined]
+    world.available("juliet", "garden")
+    for number in range(4):
+        romeo.wire.hear(message(str(number)).encode())
+        user.actor.settle()  # type: ignore[attr-defined]
+    settle()
+    assert ids(juliet)[-4:] == ["0", "1", "2", "3"]
+    assert len(query(juliet).ids) == 4
 
 
 def test_what_is_no_message_keeps_its_place_among_them(romeo: Client, juliet: Client) -> None:

@@ -43,7 +43,7 @@ log = logging.getLogger(__name__)
 QUERY = f"{{{NAMESPACE}}}query"
 METADATA = f"{{{NAMESPACE}}}metadata"
 
-# Of what a client has read while others are there, so much is remembered: the latest.
+# Of what clients have read while a stream hibernates, so much is remembered: the latest.
 MOST_SHOWN = 2_000
 
 # What somebody takes back has to be looked for: for each in so many cases an hour, so that nobody has it done for fun.
@@ -60,7 +60,7 @@ class ArchiveOptions(msgspec.Struct, frozen=True, kw_only=True):
 class State:
     """What is remembered in a User. `preferences`: the user's own; None: as the domain has it. `sent`: the id of what
     the user has sent last to somebody else, None if that is not kept. `repeats`: what may come again, while it may.
-    `shown`: by id, which resources have read what here, while it may be in the queue of another.
+    `shown`: by id, which resources have read what here, while it may be in the queue of one that hibernates.
     """
 
     __slots__ = ("preferences", "repeats", "sent", "shown")
@@ -163,6 +163,9 @@ class Archive(Feature):
         told = any(id <= resource.state.get(self.name, "") for resource in user.resources.values())
         if not told and id not in self._state(user).shown:
             self._kept.wait(user.jid, [id], True)
+        return self._is_there(user, id)
+
+    def _is_there(self, user: User, id: str) -> bool:
         return bool(self._kept.page(user.jid, ids=[id], limit=1))
 
     def _keep(self, user: User, message: Stanza, peer: JID, *, waiting: bool = False) -> str | None:
@@ -264,25 +267,29 @@ class Archive(Feature):
         return iq.result(self._fin(user, query, found, complete))
 
     def _note_shown(self, user: User, asker: Resource, found: Found) -> None:
-        """What waits no more by this, and need not be given to the asker, once the stream ends that has it in its
-        queue.
+        """What waits no more by this, and need not be given to the asker, once a stream that hibernates has ended and
+        had it in its queue.
         """
         shown = self._state(user).shown
-        if len(user.resources) == 1:
+        if all(resource.hibernating is None for resource in user.resources.values()):
             shown.clear()
             return
+        key = asker.key
         for id, _ in found:
-            shown[id] = (*shown.pop(id, ()), asker.key)
+            keys = shown.pop(id, ())
+            shown[id] = keys if key in keys else (*keys, key)
         for id in list(islice(shown, max(0, len(shown) - MOST_SHOWN))):
             del shown[id]
 
     @known
     def has_read(self, user: User, resource: Resource, message: Stanza) -> bool:
-        """What it has been told is in the archive it finds there, too."""
+        """What it has been told is in the archive it finds there, too, as long as that is there."""
         id = assigned(message, user.jid)
-        if id is None:
+        if id is None or resource.hibernating is not None:
             return False
-        return id <= resource.state.get(self.name, "") or resource.key in self._state(user).shown.get(id, ())
+        if resource.key in self._state(user).shown.get(id, ()):
+            return True
+        return id <= resource.state.get(self.name, "") and self._is_there(user, id)
 
     def _show(self, user: User, asker: Resource, found: Found, queryid: str | None) -> None:
         """§4.2: each message in one of its own, with the time by which it is found. All of it is text already."""

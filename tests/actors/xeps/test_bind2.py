@@ -9,7 +9,7 @@ from actors.session import Session
 from actors.storage import Archive, Entry, Extent, StorageError
 from actors.user import User
 from net.xmpp.xml import element
-from tests.actors.xeps.stream_management.managing import acknowledges, cut
+from tests.actors.xeps.stream_management.managing import ENABLE_RESUMPTION, acknowledges, cut, ended, managed
 from tests.sasl2 import BIND2, LAPTOP, PHONE, SASL2, authenticate, bind, identity, opened, plain
 from tests.world import Client, World
 
@@ -143,6 +143,38 @@ def test_what_its_earlier_session_has_not_got_is_left_to_the_archive_too() -> No
     assert archived(romeo) == ["unheard"]
     romeo.says("</stream:stream>")
     assert texts(world.connect("romeo").says("<presence/>")) == []
+
+
+def hibernates_with(world: World, text: str) -> Client:
+    """A client of romeo's that is gone, and has this in its queue."""
+    earlier = managed(world, "romeo", "balcony")
+    cut(earlier)
+    juliet_says(world, text)
+    return earlier
+
+
+def test_what_a_client_could_find_in_the_archive_waits_for_others_if_it_is_gone_too() -> None:
+    world = World("romeo", "juliet")
+    earlier = hibernates_with(world, "unheard")
+    later = binds(world, ENABLE_RESUMPTION).says("<presence/>")
+    cut(later)
+    world.clock.advance(301)
+    world.clock.advance(301)
+    assert ended(earlier)
+    assert ended(later)
+    assert texts(world.connect("romeo").says("<presence/>")) == ["unheard"]
+
+
+def test_what_has_gone_from_the_archive_is_not_left_to_it() -> None:
+    world = World("romeo", "juliet")
+    earlier = hibernates_with(world, "unheard")
+    later = binds(world).says("<presence/>")
+    later.hears()
+    kept = world.domain.storage.store("archive", Archive)
+    kept.delete("romeo@localhost", [id for id, _ in kept.page("romeo@localhost", limit=9)])
+    world.clock.advance(301)
+    assert ended(earlier)
+    assert texts(later) == ["unheard"]
 
 
 def test_who_binds_in_the_old_way_is_given_what_waited() -> None:

@@ -7,6 +7,7 @@ import pytest
 from actors.mailbox import Close, Kick
 from actors.storage import Map
 from net.xmpp.errors import StreamError
+from net.xmpp.jid import JID
 from net.xmpp.stream import Nonza
 from tests.actors.xeps.stream_management.managing import (
     ENABLE,
@@ -144,22 +145,30 @@ def test_what_has_been_read_in_the_archive_meanwhile_does_not_wait(world: World)
     assert stanzas(world.connect("juliet", "attic").says("<presence/>")) == ["m2"]
 
 
-@pytest.mark.parametrize("lost", [False, True], ids=["live", "hibernating"])
-def test_what_a_client_has_read_in_the_archive_does_not_come_to_it_again(world: World, lost: bool) -> None:
+def test_what_a_client_has_read_in_the_archive_does_not_come_to_it_again(world: World) -> None:
     juliet, reader = managed(world, "juliet", "balcony"), world.connect("juliet", "garden")
     acknowledges(juliet)
+    cut(juliet)
     romeo = world.available("romeo")
-    if lost:
-        cut(juliet)
     romeo.says(chat("juliet@localhost", "m1"))
     reader.says("<iq type='set' id='q'><query xmlns='urn:xmpp:mam:2'/></iq>").says("<presence/>")
     romeo.says(chat("juliet@localhost/balcony", "m2"))
     reader.hears()
-    if not lost:
-        cut(juliet)
     world.clock.advance(300)
     assert ended(juliet)
     assert stanzas(reader) == ["m2"]
+
+
+def test_who_reads_a_page_again_and_again_is_remembered_once(world: World) -> None:
+    juliet, reader = managed(world, "juliet", "balcony"), world.connect("juliet", "garden")
+    acknowledges(juliet)
+    cut(juliet)
+    world.available("romeo").says(chat("juliet@localhost", "m1"))
+    for _ in range(3):
+        reader.says("<iq type='set' id='q'><query xmlns='urn:xmpp:mam:2'/></iq>")
+    juliet_ = world.router.user(JID.parse("juliet@localhost")).actor
+    (keys,) = juliet_.state["archive"].shown.values()
+    assert [name for name, _ in keys] == ["garden"]
 
 
 def test_senders_of_messages_for_this_resource_alone_learn_that_they_did_not_arrive(world: World) -> None:
