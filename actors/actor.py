@@ -1,4 +1,4 @@
-"""pykka on borrowed greenlets: the house rules for mailboxes, errors, supervision and timers.
+"""pykka on borrowed greenlets: the house rules for mailboxes, errors and supervision.
 
 An actor at rest is an object with an empty list: it owns no greenlet. When a message comes it asks for a turn, and
 handles in it whatever has come by then. Handlers are methods marked with `@told(MessageClass)`.
@@ -10,14 +10,12 @@ from __future__ import annotations
 
 import logging
 import sys
-import time
 import weakref
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
-import gevent
 import pykka
 from gevent.event import AsyncResult
 from pykka._envelope import Envelope
@@ -394,45 +392,3 @@ def _answer_dead(envelope: Envelope[Any]) -> None:
     else:
         dead = pykka.ActorDeadError("stopped before it had answered")
         envelope.reply_to.set_exception((pykka.ActorDeadError, dead, None))
-
-
-class Timer(Protocol):
-    """Something that will happen, unless it is cancelled."""
-
-    def cancel(self) -> None: ...
-
-
-class Clock(Protocol):
-    """The time, and what happens after some of it. Tests have one that stands still."""
-
-    def now(self) -> float:
-        """Seconds since 1970, UTC."""
-
-    def after(self, seconds: float, do: Callable[[], None]) -> Timer:
-        """Calls `do`, which must not wait, after so many seconds."""
-
-
-class WallClock:
-    """The real one."""
-
-    def now(self) -> float:
-        return time.time()
-
-    def after(self, seconds: float, do: Callable[[], None]) -> Timer:
-        return _LoopTimer(seconds, do)
-
-
-class _LoopTimer:
-    __slots__ = ("_timer",)
-
-    def __init__(self, seconds: float, do: Callable[[], None]) -> None:
-        self._timer = gevent.get_hub().loop.timer(seconds)
-        self._timer.start(self._fire, do)
-
-    def _fire(self, do: Callable[[], None]) -> None:
-        self.cancel()
-        do()
-
-    def cancel(self) -> None:
-        self._timer.stop()
-        self._timer.close()

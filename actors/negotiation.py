@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Literal, NamedTuple, cast
 
 from actors import sasl1, sasl2
 from actors.access import Access
-from actors.actor import Actor, Inbox, Timer, told
+from actors.actor import Actor, Inbox, told
+from actors.clock import Timer
 from actors.hooks import Later, Stranger
 from actors.login import Login
 from actors.mailbox import Bind, BindRefused, Bound, Close, LoginExpired, Unbind

@@ -10,7 +10,8 @@ import logging
 from abc import abstractmethod
 from typing import TYPE_CHECKING
 
-from actors.actor import Clock, Inbox, told
+from actors.actor import Inbox, told
+from actors.clock import Clock
 from actors.hooks import Gate
 from actors.mailbox import (
     Attach,

@@ -10,7 +10,8 @@ import logging
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from actors.actor import Clock, Inbox
+from actors.actor import Inbox
+from actors.clock import Clock
 from actors.mailbox import Inbound, Message, Receipt, Sleep
 from actors.presence import FLEETING
 from actors.storage import StorageError

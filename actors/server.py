@@ -14,7 +14,7 @@ from gevent.event import Event
 from gevent.lock import BoundedSemaphore
 
 from actors import certificates, commands, logs
-from actors.actor import Clock, WallClock
+from actors.clock import Clock, WallClock
 from actors.config import Address, Config, ConfigError, load
 from actors.hooks import Feature, discover
 from actors.host import Domain

@@ -12,7 +12,7 @@ from typing import Any
 
 from gevent.queue import Empty, Full, Queue
 
-from actors.actor import Clock
+from actors.clock import Clock
 from actors.mailbox import Deliver
 from actors.session import Session
 from net.xmpp.jid import JID

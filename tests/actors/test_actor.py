@@ -12,7 +12,7 @@ from greenlet import greenlet
 from pykka._envelope import Envelope
 from pykka.messages import _ActorStop
 
-from actors.actor import CONGESTED, MOST_AT_ONCE, Actor, WallClock, told
+from actors.actor import CONGESTED, MOST_AT_ONCE, Actor, told
 from net.greenlets import greenlets
 
 
@@ -518,21 +518,6 @@ def test_pykka_still_has_the_private_names_that_the_runtime_uses() -> None:
     assert Envelope(1).reply_to is None
     assert Envelope(1, reply_to=Doer._create_future()).message == 1
     assert _ActorStop() == _ActorStop()
-
-
-# -- time
-
-
-def test_a_timer_goes_off_once_and_not_when_cancelled() -> None:
-    clock, fired = WallClock(), Event()
-    went_off: list[str] = []
-    cancelled = clock.after(0.001, lambda: went_off.append("cancelled"))
-    cancelled.cancel()
-    timer = clock.after(0.002, lambda: (went_off.append("timer"), fired.set()))  # type: ignore[func-returns-value]
-    fired.wait()
-    timer.cancel()
-    timer.cancel()
-    assert went_off == ["timer"]
 
 
 # -- what is finished later

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from msgspec.structs import replace
 
-from actors.actor import Clock, Inbox, Timer
+from actors.actor import Inbox
+from actors.clock import Clock, Timer
 from actors.mailbox import (
     Deliver,
     Handled,
