@@ -55,6 +55,11 @@ class Greenlets:
             gevent.get_hub().loop.run_callback(self._pump)
 
     @property
+    def pressed(self) -> bool:
+        """Whether tasks wait for their turn."""
+        return bool(self._queue)
+
+    @property
     def waiting(self) -> int:
         """How many turns are under way and wait for something."""
         return self._hired - len(self._idle) + self.left

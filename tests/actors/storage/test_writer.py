@@ -1,6 +1,7 @@
 """The queue before the database: who waits for whom, and what is committed together."""
 
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import closing
 from functools import partial
@@ -13,6 +14,7 @@ from gevent.pool import Group
 from sqlalchemy import Engine, event
 
 from actors.storage import Archive, Entry, Map, Record, Storage, StorageClosed, StorageError, writer
+from net.greenlets import greenlets
 
 ALICE, BOB = "alice@example.org", "bob@example.org"
 UNSTORABLE = "\ud800"  # no UTF-8 for it, so the driver refuses it as an owner
@@ -188,3 +190,28 @@ def test_who_does_not_wait_comes_after_what_was_asked_for_before(database: Stora
     archive.put_soon(ALICE, [archive.prepare(ALICE, Entry(1.0, BOB, "third"))], lambda _: None)
     waiting.join()
     assert [entry.doc for _, entry in archive.page(ALICE, limit=9)] == ["first", "second", "third"]
+
+
+def test_what_is_asked_for_in_turns_that_are_due_goes_along(sqlite: Storage, commits: list[int]) -> None:
+    archive = sqlite.store("archive", Archive)
+    for number in range(40):
+        archive.append(f"user{number}", Entry(1.0, BOB, None))
+    commits.clear()
+    ends: list[Exception | None] = []
+
+    class Turn:
+        def __init__(self, owner: str) -> None:
+            self.owner = owner
+
+        def turn(self) -> None:
+            until = time.perf_counter() + 0.0005
+            while time.perf_counter() < until:
+                pass
+            archive.put_soon(self.owner, [archive.prepare(self.owner, Entry(2.0, BOB, None))], ends.append)
+
+    for number in range(40):
+        greenlets.ready(Turn(f"user{number}"))
+    while len(ends) < 40:
+        gevent.sleep(0.001)
+    assert ends == [None] * 40
+    assert len(commits) == 1
