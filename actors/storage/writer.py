@@ -24,7 +24,7 @@ from net.greenlets import greenlets
 QUEUED_AT_MOST = 1000
 """Jobs that may wait; a caller that finds the queue full waits before it may queue."""
 
-TURNS_AT_MOST = 8
+ROUNDS_AT_MOST = 8
 """So many times the event loop goes round, with 5 ms of turns each time, before what has queued up is begun with."""
 
 A_MOMENT = 1e-6
@@ -176,7 +176,7 @@ class Writer:
 
     def _gather(self) -> None:
         """Those whose turn is due come along: the more go together, the less each of them costs."""
-        for _ in range(TURNS_AT_MOST):
+        for _ in range(ROUNDS_AT_MOST):
             if not greenlets.pressed:
                 return
             gevent.sleep(A_MOMENT)

@@ -132,42 +132,49 @@ def test_an_error_does_not_say_under_which_id_the_message_is_kept(world: World) 
     assert "<delay" not in refused
 
 
-def test_what_has_been_read_in_the_archive_meanwhile_does_not_wait(world: World) -> None:
-    juliet, reader = managed(world, "juliet", "balcony"), world.connect("juliet", "garden")
-    acknowledges(juliet)
+READS = "<iq type='set' id='q'><query xmlns='urn:xmpp:mam:2'/></iq>"
+
+
+@pytest.fixture
+def gone(world: World) -> Client:
+    """A client of juliet's that hibernates."""
+    juliet = managed(world, "juliet", "balcony")
     cut(juliet)
-    romeo = world.available("romeo")
-    romeo.says(chat("juliet@localhost", "m1"))
-    reader.says("<iq type='set' id='q'><query xmlns='urn:xmpp:mam:2'/></iq>")
-    romeo.says(chat("juliet@localhost", "m2"))
+    return juliet
+
+
+@pytest.fixture
+def reader(world: World, gone: Client) -> Client:
+    """Another one, which has read in the archive what waits for the first."""
+    reader = world.connect("juliet", "garden")
+    world.available("romeo").says(chat("juliet@localhost", "m1"))
+    assert gone.wire.closed
+    return reader.says(READS)
+
+
+def test_what_has_been_read_in_the_archive_meanwhile_does_not_wait(world: World, gone: Client, reader: Client) -> None:
+    assert len(reader.hears()) == 2
+    world.connect("romeo").says(chat("juliet@localhost", "m2"))
     world.clock.advance(300)
-    assert ended(juliet)
+    assert ended(gone)
     assert stanzas(world.connect("juliet", "attic").says("<presence/>")) == ["m2"]
 
 
-def test_what_a_client_has_read_in_the_archive_does_not_come_to_it_again(world: World) -> None:
-    juliet, reader = managed(world, "juliet", "balcony"), world.connect("juliet", "garden")
-    acknowledges(juliet)
-    cut(juliet)
-    romeo = world.available("romeo")
-    romeo.says(chat("juliet@localhost", "m1"))
-    reader.says("<iq type='set' id='q'><query xmlns='urn:xmpp:mam:2'/></iq>").says("<presence/>")
-    romeo.says(chat("juliet@localhost/balcony", "m2"))
+def test_what_a_client_has_read_in_the_archive_does_not_come_to_it_again(
+    world: World, gone: Client, reader: Client
+) -> None:
+    reader.says("<presence/>")
+    world.connect("romeo").says(chat("juliet@localhost/balcony", "m2"))
     reader.hears()
     world.clock.advance(300)
-    assert ended(juliet)
+    assert ended(gone)
     assert stanzas(reader) == ["m2"]
 
 
-def test_who_reads_a_page_again_and_again_is_remembered_once(world: World) -> None:
-    juliet, reader = managed(world, "juliet", "balcony"), world.connect("juliet", "garden")
-    acknowledges(juliet)
-    cut(juliet)
-    world.available("romeo").says(chat("juliet@localhost", "m1"))
-    for _ in range(3):
-        reader.says("<iq type='set' id='q'><query xmlns='urn:xmpp:mam:2'/></iq>")
-    juliet_ = world.router.user(JID.parse("juliet@localhost")).actor
-    (keys,) = juliet_.state["archive"].shown.values()
+def test_who_reads_a_page_again_and_again_is_remembered_once(world: World, reader: Client) -> None:
+    reader.says(READS).says(READS)
+    juliet = world.router.user(JID.parse("juliet@localhost")).actor
+    (keys,) = juliet.state["archive"].shown.values()  # type: ignore[attr-defined]
     assert [name for name, _ in keys] == ["garden"]
 
 
