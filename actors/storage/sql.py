@@ -235,7 +235,7 @@ class SqlArchive(Archive):
 
     def put_soon(self, owner: str, prepared: Sequence[Prepared], then: Callable[[Exception | None], None]) -> None:
         def ended(outcome: Any) -> None:
-            fault = outcome if isinstance(outcome, StorageError) else None
+            fault = outcome if isinstance(outcome, Exception) else None
             if fault is not None:
                 self._ends.pop(owner, None)
             then(fault)
@@ -243,8 +243,8 @@ class SqlArchive(Archive):
         try:
             rows = [self._numbered(owner, *each.row) for each in prepared]
             self._shelf.begin(owner, ended, Step(self._append, rows))
-        except StorageError as error:
-            ended(error)
+        except Exception as fault:
+            ended(fault)
 
     def append_within(self, owner: str, entry: Entry, at_most: int) -> str | None:
         prepared = self.prepare(owner, entry)
