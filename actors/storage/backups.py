@@ -1,17 +1,17 @@
 """Backups: an SQLite file with all rows, whatever database they come from and go to."""
 
 import os
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import mkstemp
 
-from sqlalchemy import Connection, delete, insert, select
+from sqlalchemy import Connection, RowMapping, Table, delete, insert, select
 
 from actors.storage import sqlite, statements
 from actors.storage.errors import StorageError
 from actors.storage.schema import migrate
-from actors.storage.tables import SHAPES, blob, store
+from actors.storage.tables import OF_STORES, archive, blob, entry, listing, store
 
 ROWS = 500
 """How many are taken in one step; of blobs, which may be large, one."""
@@ -77,14 +77,28 @@ def copy(source: Connection, target: Connection) -> Generator[None, None, None]:
 
     The stores of `target` keep their numbers: whoever has one open may go on with it.
     """
-    for table in SHAPES:
+    for table in (*OF_STORES, listing, entry, archive):
         target.execute(delete(table))
     numbers = {number: _number(target, name) for number, name in source.execute(select(store.c.id, store.c.name))}
-    for table in SHAPES:
-        some = source.execution_options(yield_per=1 if table is blob else ROWS).execute(select(table))
-        for rows in some.mappings().partitions():
+    for table in OF_STORES:
+        for rows in _rows(source, table):
             target.execute(insert(table), [{**row, "store": numbers[row["store"]]} for row in rows])
             yield
+    archives: dict[int, int] = {}
+    for rows in _rows(source, archive):
+        given = [{"store": numbers[row["store"]], "owner": row["owner"], "listed": row["listed"]} for row in rows]
+        made = target.scalars(insert(archive).returning(archive.c.id, sort_by_parameter_order=True), given)
+        archives.update(zip((row["id"] for row in rows), made, strict=True))
+        yield
+    for table in (entry, listing):
+        for rows in _rows(source, table):
+            target.execute(insert(table), [{**row, "archive": archives[row["archive"]]} for row in rows])
+            yield
+
+
+def _rows(source: Connection, table: Table) -> Iterator[Sequence[RowMapping]]:
+    some = source.execution_options(yield_per=1 if table is blob else ROWS).execute(select(table))
+    return some.mappings().partitions()
 
 
 def _number(target: Connection, name: str) -> int:

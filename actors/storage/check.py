@@ -9,7 +9,7 @@ from sqlalchemy.exc import DBAPIError
 from actors.storage.codec import Codec
 from actors.storage.engine import Engine
 from actors.storage.errors import StorageError, reason
-from actors.storage.tables import entry, item, record, store
+from actors.storage.tables import archive, entry, item, record, store
 
 ROWS = 500
 """How many are read in one step."""
@@ -25,8 +25,11 @@ def flaws(engine: Engine, url: URL) -> Generator[list[str], None, None]:
         with closing(engine.snapshot(url)) as snapshot:
             yield engine.flaws(snapshot)
             codecs = {row.id: Codec[object](row.name) for row in snapshot.execute(select(store.c.id, store.c.name))}
-            for table in (record, item, entry):
-                every = select(table.c.store, table.c.owner, table.c.doc)
+            for every in (
+                select(record.c.store, record.c.owner, record.c.doc),
+                select(item.c.store, item.c.owner, item.c.doc),
+                select(archive.c.store, archive.c.owner, entry.c.doc).join_from(entry, archive),
+            ):
                 for rows in snapshot.execution_options(yield_per=ROWS).execute(every).partitions():
                     some = [flaw for row in rows if (flaw := _flaw(codecs.get(row.store), row.owner, row.doc))]
                     yield some

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, TypeVar, Unpack
 from actors.storage.codec import Codec
 from actors.storage.errors import StorageClosed, StorageError
 from actors.storage.shapes import Archive, Blobs, Document, Entry, Extent, Map, Page, Prepared, Record, Storage, Words
-from actors.storage.stamp import Stamps, span
+from actors.storage.stamp import Stamps, moment, span
 
 D = TypeVar("D")
 _id = attrgetter("id")
@@ -20,7 +20,6 @@ class _Row(NamedTuple):
     """An entry. `number`, `total`: how many there have been, and how many bytes, this one included."""
 
     id: str
-    when: float
     peer: str
     doc: str
     part: str
@@ -158,7 +157,7 @@ class MemoryArchive(Archive):
     def prepare(self, owner: str, entry: Entry) -> Prepared:
         doc = self._codec.encode(owner, entry.doc)
         id = self._stamps.next(entry.when)
-        return Prepared(id, _Row(id, entry.when, entry.peer, doc, entry.part, entry.waiting, entry.receipt, 0, 0))
+        return Prepared(id, _Row(id, entry.peer, doc, entry.part, entry.waiting, entry.receipt, 0, 0))
 
     def put(self, owner: str, prepared: Sequence[Prepared]) -> None:
         there = self._shelf.rows.setdefault(owner, [])
@@ -192,7 +191,10 @@ class MemoryArchive(Archive):
             and (words is None or (row.words is not None and row.words.issuperset(words)))
         )
         found = [
-            (row.id, Entry(row.when, row.peer, self._codec.decode(owner, row.doc), row.part, row.waiting, row.receipt))
+            (
+                row.id,
+                Entry(moment(row.id), row.peer, self._codec.decode(owner, row.doc), row.part, row.waiting, row.receipt),
+            )
             for row in islice(fitting, max(wanted["limit"], 0))
         ]
         return found[::-1] if backwards else found
@@ -203,7 +205,7 @@ class MemoryArchive(Archive):
             return None
         first, last = rows[0], rows[-1]
         entries, size = last.number - first.number + 1, last.total - first.total + len(first.doc.encode())
-        return Extent(entries, size, first.id, first.when, last.id, last.when)
+        return Extent(entries, size, first.id, moment(first.id), last.id, moment(last.id))
 
     def owners(self) -> Iterator[str]:
         return self._shelf.owners("")

@@ -25,7 +25,7 @@ Document = Any
 
 
 class Entry(msgspec.Struct, frozen=True):
-    """One thing in an archive: when it happened (UTC seconds), with whom, and what it was.
+    """One thing in an archive: when it happened (UTC seconds, to the microsecond), with whom, and what it was.
 
     `part`: which part of the peer it was, "" for the whole. `waiting`: somebody has yet to be given it. `receipt`: by
     what it is known if it comes again, "" for what does not.

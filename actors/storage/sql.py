@@ -1,13 +1,14 @@
 """Storage in an SQL database, through one writer or a few: an owner always has the same one."""
 
 import logging
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 from pathlib import Path
 from time import monotonic
 from typing import Any, TypeVar, Unpack
 
-from sqlalchemy import URL, Connection, Select
+from gevent.event import AsyncResult
+from sqlalchemy import URL, Connection, Row, Select
 
 from actors.storage import backups, statements, tables
 from actors.storage.check import flaws
@@ -15,8 +16,9 @@ from actors.storage.codec import Codec
 from actors.storage.engine import Engine
 from actors.storage.errors import StorageError
 from actors.storage.insertion import Insertion
+from actors.storage.peers import peer_key
 from actors.storage.shapes import Archive, Blobs, Document, Entry, Extent, Map, Page, Prepared, Record, Storage, Words
-from actors.storage.stamp import Stamps, span
+from actors.storage.stamp import Stamps, moment, packed, place, span
 from actors.storage.tables import item, record
 from actors.storage.thread import aside
 from actors.storage.words import known
@@ -30,6 +32,10 @@ NAMED = 20
 
 ENDS_AT_MOST = 10_000
 """Of so many owners an archive remembers where it ends."""
+
+LISTED_AT_ONCE = 64
+"""So many entries of an owner are listed by peer together: that takes a write or two, where each alone would take one
+for itself. Meanwhile, who looks for a peer looks through all of them."""
 
 EVERYTHING = 1 << 62
 """More than there can be."""
@@ -60,6 +66,9 @@ class _Shelf:
     def run(self, owner: str | None, *steps: Step) -> Any:
         return lane(self._writers, owner).run(Job(steps, self._name, owner))
 
+    def make_room(self, owner: str) -> None:
+        lane(self._writers, owner).make_room()
+
     def begin(self, owner: str, then: Callable[[Any], None], *steps: Step) -> None:
         lane(self._writers, owner).begin(Job(steps, self._name, owner), then)
 
@@ -81,6 +90,7 @@ class SqlStorage(Storage):
         self._engine = engine
         self._url = url
         self._stamps = Stamps()
+        self._ends: dict[int, dict[str, End]] = {}
         self._writers: list[Writer] = []
         try:
             for _ in range(engine.LANES):
@@ -96,7 +106,8 @@ class SqlStorage(Storage):
         if shape is Map:
             return SqlMap(shelf, codec)
         if shape is Archive:
-            return SqlArchive(shelf, codec, self._stamps, self._engine.APPEND)
+            ends = self._ends.setdefault(shelf.number, {})
+            return SqlArchive(shelf, codec, self._stamps, self._engine.APPEND, ends)
         return SqlBlobs(shelf)
 
     def glance(self, owner: str, stores: Sequence[Any]) -> list[Any]:
@@ -109,6 +120,8 @@ class SqlStorage(Storage):
     def forget(self, owner: str) -> None:
         steps = [Step(statement, {"owner": owner}) for statement in statements.FORGET]
         lane(self._writers, owner).run(Job(steps, owner=owner))
+        for ends in self._ends.values():
+            ends.pop(owner, None)
 
     def check(self) -> list[str]:
         return list(chain.from_iterable(aside(flaws(self._engine, self._url))))
@@ -127,6 +140,8 @@ class SqlStorage(Storage):
                     pass
 
         self._writers[0].alone(work)
+        for ends in self._ends.values():
+            ends.clear()
 
     def close(self, seconds: float | None = None) -> None:
         ends = None if seconds is None else monotonic() + seconds
@@ -206,13 +221,42 @@ class SqlMap(Map[D]):
         return self._shelf.owners(statements.ITEM_OWNERS, suffix)
 
 
+class End:
+    """Where an archive ends once everything is done that has been queued: its number in the tables, the id and number
+    of its last entry, the bytes up to there. `listed`, `unlisted`: up to where its entries are listed by peer, and how
+    many are not.
+    """
+
+    __slots__ = ("archive", "id", "listed", "number", "total", "unlisted")
+
+    def __init__(self, row: Row[Any]) -> None:
+        self.archive: int = row.archive
+        self.id: bytes = row.id or b""
+        self.number: int = row.number or 0
+        self.total: int = row.total or 0
+        self.listed: bytes = row.listed
+        self.unlisted: int = row.unlisted
+
+    def add(self, id: bytes, columns: tuple[Any, ...], size: int) -> tuple[Any, ...]:
+        """An entry's row, which goes into the archive after all those before; its columns are in the table's order."""
+        self.id = max(self.id, id)
+        self.unlisted += 1
+        self.number += 1
+        self.total += size
+        return self.archive, id, *columns, self.number, self.total
+
+
 class SqlArchive(Archive):
-    def __init__(self, shelf: _Shelf, codec: Codec[Document], stamps: Stamps, append: Insertion) -> None:
+    """`ends`, by owner: the same for all who have that store open."""
+
+    def __init__(
+        self, shelf: _Shelf, codec: Codec[Document], stamps: Stamps, append: Insertion, ends: dict[str, End]
+    ) -> None:
         self._append = append
         self._shelf = shelf
         self._codec = codec
         self._stamps = stamps
-        self._ends: dict[str, tuple[int, int]] = {}
+        self._ends = ends
         self.place = tables.entry, shelf.number
 
     def glanced(self, _owner: str, docs: dict[str, str]) -> bool:
@@ -221,17 +265,17 @@ class SqlArchive(Archive):
 
     def prepare(self, owner: str, entry: Entry) -> Prepared:
         doc = self._codec.encode(owner, entry.doc)
-        key = self._stamps.next(entry.when)
-        row = self._shelf.number, owner, key, entry.when, entry.peer, doc, entry.part, entry.waiting, entry.receipt
-        return Prepared(key, (row, len(doc.encode())))
+        id = self._stamps.next(entry.when)
+        peer, part = entry.peer, entry.part
+        columns = peer_key(peer), peer_key(part), peer, part, doc, entry.waiting, entry.receipt
+        return Prepared(id, (bytes.fromhex(id), columns, len(doc.encode())))
 
     def put(self, owner: str, prepared: Sequence[Prepared]) -> None:
-        rows = [self._numbered(owner, *each.row) for each in prepared]
-        try:
-            self._shelf.run(owner, Step(self._append, rows))
-        except StorageError:
-            self._ends.pop(owner, None)
-            raise
+        end = AsyncResult()
+        self.put_soon(owner, prepared, end.set)
+        fault = end.get()
+        if fault is not None:
+            raise fault
 
     def put_soon(self, owner: str, prepared: Sequence[Prepared], then: Callable[[Exception | None], None]) -> None:
         def ended(outcome: Any) -> None:
@@ -241,33 +285,50 @@ class SqlArchive(Archive):
             then(fault)
 
         try:
-            rows = [self._numbered(owner, *each.row) for each in prepared]
-            self._shelf.begin(owner, ended, Step(self._append, rows))
+            end = self._end(owner)
+            rows = [end.add(*each.row) for each in prepared]
+            self._shelf.begin(owner, ended, Step(self._append, rows), *_stragglers(end, rows))
+            if end.unlisted >= LISTED_AT_ONCE:
+                self._list(owner, end)
         except Exception as fault:
             ended(fault)
 
     def append_within(self, owner: str, entry: Entry, at_most: int) -> str | None:
         prepared = self.prepare(owner, entry)
-        row = dict(zip(tables.entry.c.keys(), self._numbered(owner, *prepared.row), strict=True))
-        self._ends.pop(owner)
-        added = self._shelf.run(owner, Step(statements.APPEND_WITHIN, row | {"at_most": at_most}))
+        end = self._end(owner)
+        row = end.add(*prepared.row)
+        # Who knows whether there is one more.
+        del self._ends[owner]
+        asked = dict(zip(tables.entry.c.keys(), row, strict=True))
+        steps = *_stragglers(end, [row]), Step(statements.APPEND_WITHIN, asked | {"at_most": at_most})
+        added = self._shelf.run(owner, *steps)
         return prepared.id if added else None
 
-    def _numbered(self, owner: str, row: tuple[Any, ...], size: int) -> tuple[Any, ...]:
-        """The columns of `tables.entry`, in their order."""
-        return row + self._next(owner, size)
+    def _end(self, owner: str) -> End:
+        """What is queued after this, before anybody else has a turn, is queued in the order in which it was added."""
+        while True:
+            end = self._ends.get(owner)
+            if end is None:
+                asked = self._shelf.row(owner=owner)
+                [row] = self._shelf.run(owner, Step(statements.ADD_ARCHIVE, asked), Step(statements.END, asked))
+                if len(self._ends) >= ENDS_AT_MOST:
+                    self._ends.clear()
+                # Meanwhile somebody else may have appended.
+                end = self._ends.setdefault(owner, End(row))
+            self._shelf.make_room(owner)
+            if self._ends.get(owner) is end:
+                return end
 
-    def _next(self, owner: str, size: int) -> tuple[int, int]:
-        """The number of the owner's next entry, and the bytes up to its end."""
-        end = self._ends.get(owner)
-        if end is None:
-            rows = self._shelf.run(owner, Step(statements.NEWEST, self._shelf.row(owner=owner)))
-            if len(self._ends) >= ENDS_AT_MOST:
-                self._ends.clear()
-            # Meanwhile somebody else may have appended.
-            end = self._ends.get(owner) or ((rows[0].number, rows[0].total) if rows else (0, 0))
-        end = self._ends[owner] = end[0] + 1, end[1] + size
-        return end
+    def _list(self, owner: str, end: End) -> None:
+        """Has all that is queued by now listed by peer, sooner or later."""
+
+        def ended(outcome: Any) -> None:
+            if isinstance(outcome, StorageError):
+                self._ends.pop(owner, None)
+
+        asked = {"of_archive": end.archive}
+        end.listed, end.unlisted = end.id, 0
+        self._shelf.begin(owner, ended, Step(statements.LIST, asked), Step(statements.LISTED, asked))
 
     def page(self, owner: str, **wanted: Unpack[Page]) -> list[tuple[str, Entry]]:
         lower, upper = span(wanted)
@@ -284,19 +345,20 @@ class SqlArchive(Archive):
             waiting=wanted.get("waiting", False),
             by_word=words is not None,
         )
-        asked = self._shelf.row(owner=owner, lower=lower, upper=upper, limit=max(wanted["limit"], 0))
+        limit = max(wanted["limit"], 0)
+        asked = self._shelf.row(owner=owner, lower=place(lower), upper=place(upper), limit=limit)
         if peer is not None:
-            asked["peer"] = peer
+            asked |= {"peer": peer, "peer_key": peer_key(peer)}
         if part:
-            asked["part"] = part
+            asked |= {"part": part, "part_key": peer_key(part)}
         if ids is not None:
-            asked["ids"] = list(ids)
+            asked["ids"] = _packed(ids)
         if words is not None:
             asked["words"] = matching(self._shelf.number, owner, words)
         rows = self._shelf.run(owner, Step(statement, asked))
         found = [
-            (id, Entry(at, peer, self._codec.decode(owner, doc), part, waiting, receipt))
-            for id, at, peer, doc, part, waiting, receipt in rows
+            (id := raw.hex(), Entry(moment(id), peer, self._codec.decode(owner, doc), part, waiting, receipt))
+            for raw, peer, doc, part, waiting, receipt in rows
         ]
         return found[::-1] if backwards else found
 
@@ -306,7 +368,8 @@ class SqlArchive(Archive):
             return None
         first, last = rows
         entries, size = last.number - first.number + 1, last.total - first.total + len(first.doc.encode())
-        return Extent(entries, size, first.id, first.at, last.id, last.at)
+        since, until = first.id.hex(), last.id.hex()
+        return Extent(entries, size, since, moment(since), until, moment(until))
 
     def owners(self) -> Iterator[str]:
         after = ""
@@ -315,35 +378,37 @@ class SqlArchive(Archive):
             yield after
 
     def wait(self, owner: str, ids: Collection[str], waiting: bool) -> None:
-        if ids:
-            rows = [self._that(owner, key) | {"waiting": waiting} for key in ids]
+        rows = [self._that(owner, key) | {"waiting": waiting} for key in _packed(ids)]
+        if rows:
             self._shelf.run(owner, Step(statements.WAIT, rows))
 
     def replace(self, owner: str, id: str, doc: Document) -> None:
-        row = self._that(owner, id) | {"doc": self._codec.encode(owner, doc)}
-        found = self._shelf.row(owner=owner, id=id)
-        self._shelf.run(owner, Step(statements.REPLACE, [row]), Step(statements.FORGET_WORDS, [found]))
+        new = self._codec.encode(owner, doc)
+        for key in _packed([id]):
+            replace = Step(statements.REPLACE, [self._that(owner, key) | {"doc": new}])
+            self._shelf.run(owner, replace, Step(statements.FORGET_WORDS, [self._shelf.row(owner=owner, id=key)]))
 
     def index(self, owner: str, words: Mapping[str, Words]) -> None:
-        if words:
-            rows = [
-                self._that(owner, id)
-                | {"doc": self._codec.encode(owner, doc), "known": known(self._shelf.number, owner, some)}
-                for id, (doc, some) in words.items()
-            ]
+        rows = [
+            self._that(owner, key)
+            | {"doc": self._codec.encode(owner, doc), "known": known(self._shelf.number, owner, some)}
+            for id, (doc, some) in words.items()
+            for key in _packed([id])
+        ]
+        if rows:
             self._shelf.run(owner, Step(statements.INDEX, rows))
 
     def indexed(self, owner: str) -> str | None:
-        last: str | None = self._shelf.run(owner, Step(statements.INDEXED, self._shelf.row(owner=owner)))[0][0]
-        return last
+        found = self._shelf.run(owner, Step(statements.INDEXED, self._shelf.row(owner=owner)))
+        return found[0].id.hex() if found else None
 
-    def _that(self, owner: str, id: str) -> dict[str, Any]:
+    def _that(self, owner: str, id: bytes) -> dict[str, Any]:
         return {"in_store": self._shelf.number, "of_owner": owner, "key": id}
 
     def delete(self, owner: str, ids: Collection[str]) -> None:
-        if ids:
+        rows = [self._shelf.row(owner=owner, id=key) for key in _packed(ids)]
+        if rows:
             self._ends.pop(owner, None)
-            rows = [self._shelf.row(owner=owner, id=key) for key in ids]
             self._shelf.run(owner, Step(statements.DELETE_ENTRY, rows))
 
     def trim(
@@ -352,13 +417,25 @@ class SqlArchive(Archive):
         lower, _ = span({"start": before, "limit": 0})
         asked = self._shelf.row(
             owner=owner,
-            lower=lower,
+            lower=place(lower),
             entries=EVERYTHING if entries is None else entries,
             bytes=EVERYTHING if bytes is None else bytes,
             limit=max(limit, 0),
         )
         removed: int = self._shelf.run(owner, Step(statements.TRIM, asked))
         return removed
+
+
+def _packed(ids: Iterable[str]) -> list[bytes]:
+    """Those that are ids."""
+    return [key for id in ids if (key := packed(id)) is not None]
+
+
+def _stragglers(end: End, rows: Iterable[tuple[Any, ...]]) -> list[Step]:
+    """What lists those by peer that belong where all others are listed."""
+    late = [dict(zip(tables.entry.c.keys(), row, strict=True)) for row in rows if row[1] <= end.listed]
+    lists = [{column.name: row[column.name] for column in tables.listing.c} for row in late]
+    return [Step(statements.LIST_ONE, lists)] if lists else []
 
 
 class SqlBlobs(Blobs):

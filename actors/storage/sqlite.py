@@ -75,7 +75,7 @@ def flaws(snapshot: Connection) -> list[str]:
     """What SQLite finds broken in its file."""
     found = [str(line) for (line,) in snapshot.exec_driver_sql(f"PRAGMA integrity_check({FLAWS})")]
     lost = snapshot.exec_driver_sql("PRAGMA foreign_key_check").fetchmany(FLAWS)
-    return [line for line in found if line != "ok"] + [f"row {row[1]} of {row[0]} is of no store" for row in lost]
+    return [line for line in found if line != "ok"] + [f"row {row[1]} of {row[0]} is of no {row[2]}" for row in lost]
 
 
 def backup(url: URL, path: Path) -> Generator[None, None, None]:

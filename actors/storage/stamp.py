@@ -3,12 +3,17 @@
 An id is the entry's time in microseconds, then a sequence number, then noise, each in hexadecimal of fixed width. So
 one index serves paging by id and by time alike. The sequence starts again whenever time moves on: a counter that never
 did would tell every client how busy the whole server is. The noise is what makes an id that nobody has been told
-unpredictable (XEP-0313 §3).
+unpredictable (XEP-0313 §3). Databases have the bytes that the digits stand for.
 """
 
+import re
 from os import urandom
 
 from actors.storage.shapes import Page
+
+LENGTH = 30
+_ID = re.compile(f"[0-9a-f]{{{LENGTH}}}")
+_DIGITS = re.compile(f"[0-9a-f]{{0,{LENGTH}}}")
 
 LATEST = 253402300800.0  # the year 10000, where XEP-0082 timestamps end
 _DRAWN = 4096  # bytes: with a call of the system for each four, an id would take half as long again
@@ -29,6 +34,27 @@ def _within(when: float) -> int:
 def moment(id: str) -> float:
     """The time (UTC seconds, to the microsecond) by which the entry with this id is found."""
     return int(id[:15], 16) / 1_000_000
+
+
+def packed(id: str) -> bytes | None:
+    """What a database has for an id; None for a text that is none."""
+    return bytes.fromhex(id) if _ID.fullmatch(id) else None
+
+
+def place(text: str) -> bytes:
+    """Where a text that need not be an id is in the order of ids: before and behind it are the `packed` ones of those
+    that sort before and behind the text.
+    """
+    digits = _DIGITS.match(text)[0]  # type: ignore[index]
+    if len(digits) == LENGTH:
+        return bytes.fromhex(digits) + b"\0" * (len(text) > LENGTH)
+    rest = text[len(digits) :]
+    follows = next((digit for digit in "0123456789abcdef" if rest < digit), None)
+    if follows is None:
+        first = int(digits.ljust(LENGTH, "f"), 16) + 1
+    else:
+        first = int((digits + follows).ljust(LENGTH, "0"), 16)
+    return (first - 1).to_bytes(LENGTH // 2) + b"\1" if first else b""
 
 
 def span(wanted: Page) -> tuple[str, str]:

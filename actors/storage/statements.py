@@ -13,6 +13,7 @@ from sqlalchemy import (
     Table,
     Text,
     bindparam,
+    case,
     delete,
     exists,
     func,
@@ -24,8 +25,9 @@ from sqlalchemy import (
     union_all,
     update,
 )
+from sqlalchemy.dialects import postgresql
 
-from actors.storage.tables import WAITS, blob, entry, item, record, sought, store, upsert
+from actors.storage.tables import WAITS, archive, blob, entry, item, listing, record, sought, store, upsert
 from actors.storage.words import Matches
 
 
@@ -79,9 +81,33 @@ GET_BLOB = select(blob.c.data).where(*_row(blob, "store", "key"))
 PUT_BLOB = upsert(blob)
 DELETE_BLOB = delete(blob).where(*_row(blob, "store", "key"))
 
-DELETE_ENTRY = delete(entry).where(*_row(entry, "store", "owner", "id"))
+_of_owner = _row(archive, "store", "owner")
+_number = select(archive.c.id).where(*_of_owner).scalar_subquery()
+_listed = select(archive.c.listed).where(*_of_owner).scalar_subquery()
+_own = entry.c.archive == _number
 
-_held = select(literal(1)).where(*_row(entry, "store", "owner")).limit(bindparam("at_most")).subquery()
+ADD_ARCHIVE = insert(archive).from_select(
+    ["store", "owner", "listed"],
+    select(_parameter(archive, "store"), _parameter(archive, "owner"), literal(b"")).where(~exists().where(*_of_owner)),
+)
+
+
+def _at_end(column: ColumnElement[Any]) -> ColumnElement[Any]:
+    newest = select(column).where(entry.c.archive == archive.c.id).order_by(entry.c.id.desc()).limit(1)
+    return newest.correlate(archive).scalar_subquery().label(column.name)
+
+
+_unlisted = select(func.count()).where(entry.c.archive == archive.c.id, entry.c.id > archive.c.listed)
+END = select(
+    archive.c.id.label("archive"),
+    archive.c.listed,
+    _unlisted.correlate(archive).scalar_subquery().label("unlisted"),
+    *map(_at_end, (entry.c.id, entry.c.number, entry.c.total)),
+).where(*_of_owner)
+
+DELETE_ENTRY = delete(entry).where(_own, *_row(entry, "id"))
+
+_held = select(literal(1)).where(*_row(entry, "archive")).limit(bindparam("at_most")).subquery()
 APPEND_WITHIN = (
     insert(entry)
     .from_select(
@@ -93,42 +119,75 @@ APPEND_WITHIN = (
     .execution_options(preserve_rowcount=True)
 )  # which only SQLite would keep of an INSERT
 
-_of_owner = _row(entry, "store", "owner")
-_oldest = select(entry).where(*_of_owner).order_by(entry.c.id)
-NEWEST = select(entry).where(*_of_owner).order_by(entry.c.id.desc()).limit(1)
+_that_archive = entry.c.archive == bindparam("of_archive")
+LIST = (
+    postgresql.insert(listing)
+    .from_select(
+        [column.name for column in listing.c],
+        select(*(entry.c[column.name] for column in listing.c))
+        .where(
+            _that_archive,
+            entry.c.id > select(archive.c.listed).where(archive.c.id == bindparam("of_archive")).scalar_subquery(),
+        )
+        .order_by(entry.c.peer_key, entry.c.id),
+    )
+    .on_conflict_do_nothing()
+)
+LISTED = (
+    update(archive)
+    .where(archive.c.id == bindparam("of_archive"))
+    .values(
+        listed=func.coalesce(
+            select(entry.c.id).where(_that_archive).order_by(entry.c.id.desc()).limit(1).scalar_subquery(),
+            archive.c.listed,
+        )
+    )
+)
+LIST_ONE = postgresql.insert(listing).on_conflict_do_nothing()
+
+_oldest = select(entry).where(_own).order_by(entry.c.id)
+NEWEST = select(entry).where(_own).order_by(entry.c.id.desc()).limit(1)
 EXTENT = union_all(select(_oldest.limit(1).subquery()), select(NEWEST.subquery()))
 NEXT_OWNER = (
-    select(entry.c.owner)
-    .where(*_row(entry, "store"), entry.c.owner > bindparam("after"))
-    .order_by(entry.c.owner)
+    select(archive.c.owner)
+    .where(
+        *_row(archive, "store"),
+        archive.c.owner > bindparam("after"),
+        exists().where(entry.c.archive == archive.c.id),
+    )
+    .order_by(archive.c.owner)
     .limit(1)
 )
 
 # What an UPDATE is given by the name of a column it sets.
-_that = [entry.c.store == bindparam("in_store"), entry.c.owner == bindparam("of_owner"), entry.c.id == bindparam("key")]
+_archive_of_that = select(archive.c.id).where(
+    archive.c.store == bindparam("in_store"), archive.c.owner == bindparam("of_owner")
+)
+_that = [entry.c.archive == _archive_of_that.scalar_subquery(), entry.c.id == bindparam("key", type_=entry.c.id.type)]
 WAIT = update(entry).where(*_that).values(waiting=bindparam("waiting"))
 REPLACE = update(entry).where(*_that).values(doc=bindparam("doc"), waiting=False)
 
+_own_words = sought.c.archive == _number
 INDEX = insert(sought).from_select(
-    ["store", "owner", "id", "words"],
-    select(entry.c.store, entry.c.owner, entry.c.id, bindparam("known", type_=sought.c.words.type)).where(
+    ["archive", "id", "words"],
+    select(entry.c.archive, entry.c.id, bindparam("known", type_=sought.c.words.type)).where(
         *_that,
         *_row(entry, "doc"),
-        ~exists().where(sought.c.store == entry.c.store, sought.c.owner == entry.c.owner, sought.c.id == entry.c.id),
+        ~exists().where(sought.c.archive == entry.c.archive, sought.c.id == entry.c.id),
     ),
 )
-INDEXED = select(func.max(sought.c.id)).where(*_row(sought, "store", "owner"))
-FORGET_WORDS = delete(sought).where(*_row(sought, "store", "owner", "id"))
+INDEXED = select(sought.c.id).where(_own_words).order_by(sought.c.id.desc()).limit(1)
+FORGET_WORDS = delete(sought).where(_own_words, *_row(sought, "id"))
 
 _first = _oldest.limit(bindparam("limit")).subquery()
 _last = NEWEST.subquery()
 _goes = or_(
-    _first.c.id < bindparam("lower"),
+    _first.c.id < bindparam("lower", type_=entry.c.id.type),
     _first.c.number <= select(_last.c.number).scalar_subquery() - bindparam("entries", type_=entry.c.number.type),
     _first.c.total <= select(_last.c.total).scalar_subquery() - bindparam("bytes", type_=entry.c.total.type),
 )
 # The owner is named once more for SQLite, which would look through everybody's entries.
-TRIM = delete(entry).where(*_of_owner, entry.c.id.in_(select(_first.c.id).where(_goes)))
+TRIM = delete(entry).where(_own, entry.c.id.in_(select(_first.c.id).where(_goes)))
 
 
 @cache
@@ -139,11 +198,13 @@ def glance(places: tuple[tuple[Table, int], ...]) -> CompoundSelect[Any]:
 
 def _glance(index: int, table: Table, number: int) -> Select[Any]:
     # Written into the statement, which is made once: for each more parameter, each execution takes longer.
-    of_owner = table.c.store == literal_column(str(number), Integer), *_row(table, "owner")
+    of_store = archive if table is entry else table
+    of_owner = of_store.c.store == literal_column(str(number), Integer), *_row(of_store, "owner")
     place, nothing = literal_column(str(index), Integer), literal_column("''", Text)
     if table is entry:
-        waits = select(entry.c.id).where(*of_owner, WAITS).limit(1).subquery()
-        return select(place, waits.c.id, nothing)
+        waits = exists().where(entry.c.archive == archive.c.id, WAITS)
+        columns: list[ColumnElement[Any]] = [place, nothing, nothing]
+        return select(*columns).where(*of_owner, waits)
     return select(place, item.c.key if table is item else nothing, table.c.doc).where(*of_owner)
 
 
@@ -152,28 +213,66 @@ def _forget(table: Table) -> Delete:
     return delete(table).where(table.c.store.in_(select(store.c.id)), *_row(table, "owner"))
 
 
-FORGET = [_forget(table) for table in (record, item, entry)]
+_forgotten = select(archive.c.id).where(archive.c.store.in_(select(store.c.id)), *_row(archive, "owner"))
+FORGET = [
+    _forget(record),
+    _forget(item),
+    delete(listing).where(listing.c.archive.in_(_forgotten)),
+    delete(entry).where(entry.c.archive.in_(_forgotten)),
+    _forget(archive),
+]
+
+_own_listing = listing.c.archive == _number
+_FOUND = entry.c.id, entry.c.peer, entry.c.doc, entry.c.part, entry.c.waiting, entry.c.receipt
 
 
 @cache
 def page(*, backwards: bool, by_peer: bool, by_part: bool, by_id: bool, waiting: bool, by_word: bool) -> Select[Any]:
     """Up to `limit` entries with ids between `lower` and `upper`, exclusive; the last of them first if `backwards`."""
-    found = (
-        select(entry.c.id, entry.c.at, entry.c.peer, entry.c.doc, entry.c.part, entry.c.waiting, entry.c.receipt)
-        .where(*_row(entry, "store", "owner"), entry.c.id > bindparam("lower"), entry.c.id < bindparam("upper"))
-        .order_by(entry.c.id.desc() if backwards else entry.c.id)
+    narrowed: list[ColumnElement[bool]] = []
+    if by_peer:
+        narrowed += _row(entry, "peer")
+    if by_part:
+        narrowed += _row(entry, "part")
+    if waiting:
+        narrowed.append(WAITS)
+    if by_word:
+        words = select(sought.c.id).where(_own_words, Matches()).correlate(None)
+        narrowed.append(entry.c.id.in_(words))
+    if by_id:
+        narrowed.append(entry.c.id.in_(bindparam("ids", type_=entry.c.id.type, expanding=True)))
+    if not by_peer:
+        return _part_of_page(entry, backwards, _own, *narrowed)
+    keys = ["peer_key", "part_key"] if by_part else ["peer_key"]
+    listed = _part_of_page(
+        listing,
+        backwards,
+        _own_listing,
+        *_row(listing, *keys),
+        *(entry.c[column.name] == column for column in listing.c),
+        entry.c.id <= _listed,
+        *narrowed,
+    )
+    others = _part_of_page(entry, backwards, _own, *_row(entry, *keys), *narrowed, behind=_listed)
+    both = union_all(select(listed.subquery()), select(others.subquery())).subquery()
+    return select(both).order_by(both.c.id.desc() if backwards else both.c.id).limit(bindparam("limit"))
+
+
+def _part_of_page(
+    table: Table, backwards: bool, *narrowed: ColumnElement[bool], behind: ColumnElement[bytes] | None = None
+) -> Select[Any]:
+    """Of the entries that are in this table, which has their ids; only those behind one."""
+    id, lower, upper = table.c.id, _bound("lower"), _bound("upper")
+    if behind is not None:
+        # As one bound: of two SQLite would begin at either.
+        lower = case((lower > behind, lower), else_=behind)
+    return (
+        select(*_FOUND)
+        .where(*narrowed, id > lower, id < upper)
+        .order_by(id.desc() if backwards else id)
         .limit(bindparam("limit"))
     )
-    if by_peer:
-        found = found.where(*_row(entry, "peer"))
-    if by_part:
-        found = found.where(*_row(entry, "part"))
-    if waiting:
-        found = found.where(WAITS)
-    if by_word:
-        found = found.where(
-            entry.c.id.in_(select(sought.c.id).where(*_row(sought, "store", "owner"), Matches()).correlate(None))
-        )
-    if by_id:
-        found = found.where(entry.c.id.in_(bindparam("ids", expanding=True)))
-    return found
+
+
+def _bound(name: str) -> ColumnElement[Any]:
+    return bindparam(name, type_=entry.c.id.type)

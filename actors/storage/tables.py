@@ -6,9 +6,7 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
-    Float,
     ForeignKey,
-    ForeignKeyConstraint,
     Index,
     Insert,
     Integer,
@@ -55,27 +53,51 @@ item = Table(
     Column("doc", Text, nullable=False),
 )
 
+archive = Table(
+    "archive",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("store", Integer, ForeignKey("store.id"), nullable=False),
+    Column("owner", Name, nullable=False),
+    # The entries up to this id are in `listing`.
+    Column("listed", LargeBinary, nullable=False),
+    UniqueConstraint("store", "owner"),
+    sqlite_autoincrement=True,  # no number comes again: somebody may still hold it
+)
+"""What one owner has in one store, with a small number to stand for the two."""
+
 entry = Table(
     "entry",
     metadata,
-    _of_store(),
-    Column("owner", Name, primary_key=True),
-    Column("id", Name, primary_key=True),
-    Column("at", Float, nullable=False),
+    # All of it is in the index of the key, which so tells what is whose without a look at the rows.
+    Column("archive", Integer, ForeignKey("archive.id"), primary_key=True),
+    Column("id", LargeBinary, primary_key=True),
+    Column("peer_key", BigInteger, primary_key=True),
+    Column("part_key", BigInteger, primary_key=True),
     Column("peer", Text, nullable=False),
-    Column("doc", Text, nullable=False),
     Column("part", Text, nullable=False),
+    Column("doc", Text, nullable=False),
     Column("waiting", Boolean, nullable=False),
-    Column("receipt", Text, nullable=False, server_default=""),
+    Column("receipt", Text, nullable=False),
     # How many entries the owner has had until now, this one included, and how many bytes of documents: the difference
     # of two of them says what lies between, however much that is.
     Column("number", BigInteger, nullable=False),
     Column("total", BigInteger, nullable=False),
 )
-# The part of a peer is rarely asked for: then entries of its other parts are passed over without being read.
-Index("entry_by_peer", entry.c.store, entry.c.owner, entry.c.peer, entry.c.id, entry.c.part)
 WAITS = entry.c.waiting.is_(true())
-Index("entry_waiting", entry.c.store, entry.c.owner, entry.c.id, sqlite_where=WAITS, postgresql_where=WAITS)
+Index("entry_waiting", entry.c.archive, entry.c.id, sqlite_where=WAITS, postgresql_where=WAITS)
+
+# What finds entries by peer. It is written many rows at a time, which an index of `entry` could not be. Here and in
+# `sought` triggers delete what is no entry any more; the migration makes them.
+listing = Table(
+    "listing",
+    metadata,
+    Column("archive", Integer, ForeignKey("archive.id"), primary_key=True),
+    Column("peer_key", BigInteger, primary_key=True),
+    Column("id", LargeBinary, primary_key=True),
+    Column("part_key", BigInteger, primary_key=True),
+    sqlite_with_rowid=False,
+)
 
 # What finds entries by words: those of owners who have searched. Beside it SQLite has an FTS5 table of the words,
 # filled by triggers, and PostgreSQL an index of them; the migration makes both.
@@ -83,12 +105,10 @@ sought = Table(
     "sought",
     metadata,
     Column("number", Integer, primary_key=True),
-    Column("store", Integer, nullable=False),
-    Column("owner", Name, nullable=False),
-    Column("id", Name, nullable=False),
+    Column("archive", Integer, ForeignKey("archive.id"), nullable=False),
+    Column("id", LargeBinary, nullable=False),
     Column("words", Text, nullable=False),
-    UniqueConstraint("store", "owner", "id"),
-    ForeignKeyConstraint(["store", "owner", "id"], [entry.c.store, entry.c.owner, entry.c.id], ondelete="CASCADE"),
+    UniqueConstraint("archive", "id"),
 )
 
 blob = Table(
@@ -99,8 +119,8 @@ blob = Table(
     Column("data", LargeBinary, nullable=False),
 )
 
-
-SHAPES = (record, item, entry, blob)
+OF_STORES = (record, item, blob)
+"""Whose rows name their store. Those of the others name their archive."""
 
 
 def upsert(table: Table) -> Insert:

@@ -118,14 +118,20 @@ class Writer:
         must not wait. Raises StorageClosed.
         """
         job.then = then
+        self.make_room()
+        self._queue.append(job)
+        if self._draining is None:
+            self._draining = gevent.spawn(self._drain)
+
+    def make_room(self) -> None:
+        """Wait while the queue is full: what is begun before anybody else has a turn does not wait. Raises
+        StorageClosed.
+        """
         while len(self._queue) >= QUEUED_AT_MOST and not self._closed:
             self._room.clear()
             self._room.wait()
         if self._closed:
             raise StorageClosed
-        self._queue.append(job)
-        if self._draining is None:
-            self._draining = gevent.spawn(self._drain)
 
     def alone(self, work: Callable[[Connection], T]) -> T:
         """What `work` returns, done in the thread between two transactions. StorageError for whatever it raises."""

@@ -230,10 +230,12 @@ def test_not_all_flaws_of_many_are_listed(sqlite: Storage, path: Path) -> None:
 def test_a_damaged_file_has_flaws(sqlite: Storage, path: Path) -> None:
     fill(sqlite)
     sqlite.close()
-    size = path.stat().st_size
+    with closing(sqlite3.connect(path)) as other:
+        ((page,),) = other.execute("SELECT rootpage FROM sqlite_master WHERE name = 'item'")
+        ((size,),) = other.execute("PRAGMA page_size")
     with path.open("r+b") as file:
-        file.seek(size // 3)
-        file.write(os.urandom(size // 3))
+        file.seek((page - 1) * size)
+        file.write(os.urandom(size))
     with closing(open_storage(f"sqlite:///{path}")) as storage:
         assert storage.check()
 

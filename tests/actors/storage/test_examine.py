@@ -9,7 +9,7 @@ import pytest
 
 from actors.storage import StorageError, examine, open_storage, schema
 
-NEXT = 'revision = "next"\ndown_revision = "0004"\n\n\ndef upgrade() -> None:\n    pass\n'
+NEXT = 'revision = "next"\ndown_revision = "0005"\n\n\ndef upgrade() -> None:\n    pass\n'
 
 
 def test_a_file_that_is_not_there_is_not_made(path: Path) -> None:

@@ -136,7 +136,7 @@ def test_closing_finishes_what_was_accepted_and_refuses_the_rest(
     assert accepted
     assert {type(error) for error in refused} == {StorageClosed}
     with closing(sqlite3.connect(path)) as other:
-        assert {id for (id,) in other.execute("SELECT id FROM entry")} == accepted | {first}
+        assert {id.hex() for (id,) in other.execute("SELECT id FROM entry")} == accepted | {first}
 
 
 def test_closing_gives_up_in_time_what_another_process_does_not_let_happen(
