@@ -94,7 +94,7 @@ ADD_ARCHIVE = insert(archive).from_select(
 
 def _at_end(column: ColumnElement[Any]) -> ColumnElement[Any]:
     newest = select(column).where(entry.c.archive == archive.c.id).order_by(entry.c.id.desc()).limit(1)
-    return newest.correlate(archive).scalar_subquery().label(column.name)
+    return newest.correlate(archive).scalar_subquery()
 
 
 _unlisted = select(func.count()).where(entry.c.archive == archive.c.id, entry.c.id > archive.c.listed)
@@ -102,7 +102,7 @@ END = select(
     archive.c.id.label("archive"),
     archive.c.listed,
     _unlisted.correlate(archive).scalar_subquery().label("unlisted"),
-    *map(_at_end, (entry.c.id, entry.c.number, entry.c.total)),
+    *(_at_end(column).label(column.name) for column in (entry.c.id, entry.c.number, entry.c.total)),
 ).where(*_of_owner)
 
 DELETE_ENTRY = delete(entry).where(_own, *_row(entry, "id"))
@@ -119,30 +119,19 @@ APPEND_WITHIN = (
     .execution_options(preserve_rowcount=True)
 )  # which only SQLite would keep of an INSERT
 
-_that_archive = entry.c.archive == bindparam("of_archive")
+_listed_archives = archive.c.id.in_(bindparam("archives", type_=archive.c.id.type, expanding=True))
 LIST = (
     postgresql.insert(listing)
     .from_select(
         [column.name for column in listing.c],
         select(*(entry.c[column.name] for column in listing.c))
-        .where(
-            _that_archive,
-            entry.c.id > select(archive.c.listed).where(archive.c.id == bindparam("of_archive")).scalar_subquery(),
-        )
-        .order_by(entry.c.peer_key, entry.c.id),
+        .join(archive, entry.c.archive == archive.c.id)
+        .where(_listed_archives, entry.c.id > archive.c.listed)
+        .order_by(entry.c.archive, entry.c.peer_key, entry.c.id),
     )
     .on_conflict_do_nothing()
 )
-LISTED = (
-    update(archive)
-    .where(archive.c.id == bindparam("of_archive"))
-    .values(
-        listed=func.coalesce(
-            select(entry.c.id).where(_that_archive).order_by(entry.c.id.desc()).limit(1).scalar_subquery(),
-            archive.c.listed,
-        )
-    )
-)
+LISTED = update(archive).where(_listed_archives).values(listed=func.coalesce(_at_end(entry.c.id), archive.c.listed))
 LIST_ONE = postgresql.insert(listing).on_conflict_do_nothing()
 
 _oldest = select(entry).where(_own).order_by(entry.c.id)

@@ -1,0 +1,114 @@
+"""Where archives end, which is known here before it is in the database; and listing by peer what has been added."""
+
+from typing import Any
+
+import gevent
+from sqlalchemy import Row
+
+from actors.storage import statements
+from actors.storage.errors import StorageError
+from actors.storage.shelf import Shelf
+from actors.storage.writer import Step
+
+AT_MOST = 10_000
+"""Of so many owners it is remembered where their archives end."""
+
+LISTED_AT_ONCE = 64
+"""So many entries of an owner are listed by peer together: that takes a write or two, where each alone would take one
+for itself. Meanwhile, who looks for a peer looks through all of them."""
+
+ARCHIVES_AT_ONCE = 500
+
+
+class End:
+    """Where an archive ends once everything is done that has been queued: its number in the tables, the id and number
+    of its last entry, the bytes up to there. `listed`, `unlisted`: up to where its entries are listed by peer, and how
+    many are not.
+    """
+
+    __slots__ = ("archive", "id", "listed", "number", "total", "unlisted")
+
+    def __init__(self, row: Row[Any]) -> None:
+        self.archive: int = row.archive
+        self.id: bytes = row.id or b""
+        self.number: int = row.number or 0
+        self.total: int = row.total or 0
+        self.listed: bytes = row.listed
+        self.unlisted: int = row.unlisted
+
+    def add(self, id: bytes, columns: tuple[Any, ...], size: int) -> tuple[Any, ...]:
+        """An entry's row, which goes into the archive after all those before; its columns are in the table's order."""
+        self.id = max(self.id, id)
+        self.unlisted += 1
+        self.number += 1
+        self.total += size
+        return self.archive, id, *columns, self.number, self.total
+
+
+class Ends:
+    """Those of one store's archives, for all who have it open."""
+
+    def __init__(self, shelf: Shelf) -> None:
+        self._shelf = shelf
+        self._known: dict[str, End] = {}
+        self._due: dict[str, End] = {}
+
+    def of(self, owner: str) -> End:
+        """What is added to it, and queued before anybody else has a turn, is queued in the order in which it was added.
+
+        Raises StorageError.
+        """
+        while True:
+            end = self._known.get(owner)
+            if end is None:
+                asked = self._shelf.row(owner=owner)
+                [row] = self._shelf.run(owner, Step(statements.ADD_ARCHIVE, asked), Step(statements.END, asked))
+                if len(self._known) >= AT_MOST:
+                    self._known.clear()
+                # Meanwhile somebody else may have added something.
+                end = self._known.setdefault(owner, End(row))
+            self._shelf.lane(owner).make_room()
+            if self._known.get(owner) is end:
+                return end
+
+    def forget(self, owner: str) -> None:
+        """It is not sure any more where that archive ends."""
+        self._known.pop(owner, None)
+
+    def forget_all(self) -> None:
+        self._known.clear()
+
+    def list_soon(self, owner: str) -> None:
+        """Has the owner's entries listed, if they are enough, together with those of others. Does not wait."""
+        end = self._known.get(owner)
+        if end is not None and end.unlisted >= LISTED_AT_ONCE:
+            if not self._due:
+                gevent.spawn(self._list)
+            self._due[owner] = end
+
+    def _list(self) -> None:
+        due, self._due = list(self._due), {}
+        lanes = {self._shelf.lane(owner) for owner in due}
+        for lane in lanes:
+            owners = [owner for owner in due if self._shelf.lane(owner) is lane]
+            for begin in range(0, len(owners), ARCHIVES_AT_ONCE):
+                try:
+                    lane.make_room()
+                    self._list_some(owners[begin : begin + ARCHIVES_AT_ONCE])
+                except StorageError:
+                    return  # closed: whoever opens it again finds what there is to list
+
+    def _list_some(self, owners: list[str]) -> None:
+        """Has all that is queued by now listed, of owners who have the same lane, which has room."""
+        ends = [end for owner in owners if (end := self._known.get(owner)) is not None]
+
+        def ended(outcome: Any) -> None:
+            if isinstance(outcome, StorageError):
+                for owner in owners:
+                    self.forget(owner)
+
+        if ends:
+            for end in ends:
+                end.listed, end.unlisted = end.id, 0
+            asked = {"archives": [end.archive for end in ends]}
+            self._shelf.begin(owners[0], ended, Step(statements.LIST, asked), Step(statements.LISTED, asked))
