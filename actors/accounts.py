@@ -7,9 +7,9 @@ import logging
 import os
 import secrets
 from base64 import urlsafe_b64encode
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import cache
-from typing import Any, get_args
+from typing import Any, TypeVar, get_args
 
 import msgspec
 from gevent.lock import BoundedSemaphore
@@ -17,12 +17,15 @@ from gevent.threadpool import ThreadPool
 
 from actors.guests import Guests
 from actors.storage import Record, Storage, StorageError
+from net.cores import cores
 from net.xmpp.jid import JID, JIDMalformed
 from net.xmpp.sasl import SALT_SIZE, Hash, PasswordRefused, ScramKeys, decoy, derive, verify_password
 
 HASHES: tuple[Hash, ...] = get_args(Hash)
 
 log = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 # The owners of what decoys are made from: no account can be that, they are no JIDs.
 NOBODY = " decoy secret"
@@ -175,7 +178,7 @@ class Accounts:
         If its keys have fewer iterations than new ones get, they are made anew: here the password is known.
         """
         keys = self.keys_of(account, username, HASHES[-1])
-        verified = bool(_thinking().apply(verify_password, (keys, password)))
+        verified = _think(lambda: verify_password(keys, password))
         if verified and self.outdated(username):
             self.strengthen(self.jid(username), keys, self._derive(password))
         return verified
@@ -208,10 +211,21 @@ class Accounts:
             except PasswordRefused as refused:  # raised in the thread, it would be printed as if it were a bug
                 return refused
 
-        keys: dict[Hash, ScramKeys] | PasswordRefused = _thinking().apply(derived)
+        keys: dict[Hash, ScramKeys] | PasswordRefused = _think(derived)
         if isinstance(keys, PasswordRefused):
             raise keys
         return keys
+
+
+def _think(work: Callable[[], T]) -> T:
+    """What `work`, which must not raise anything, returns; others go on meanwhile."""
+
+    def apart() -> T:
+        cores.leave()
+        return work()
+
+    thought: T = _thinking().apply(apart)
+    return thought
 
 
 @cache

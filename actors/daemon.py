@@ -16,6 +16,7 @@ from actors.config import Config
 from actors.reload import CannotReload
 from actors.server import CannotStart, Server
 from actors.systemd import Systemd
+from net.cores import cores
 from net.stalls import Stalls
 
 log = logging.getLogger(__name__)
@@ -42,10 +43,12 @@ def serve(config: Config, reread: Callable[[], Config] | None = None) -> int:
     _announce(server)
     systemd.ready(_status(server))
     stalls = Stalls()
+    cores.watch()
     server.stopping.wait()
     log.info("stopping")
     systemd.stopping()
     server.stop()
+    cores.stop()
     stalls.stop()
     log.info("stopped")
     return 0

@@ -1,5 +1,6 @@
 """Where archives end, which is known here before it is in the database; and listing by peer what has been added."""
 
+from collections.abc import Iterable
 from typing import Any
 
 import gevent
@@ -36,13 +37,18 @@ class End:
         self.listed: bytes = row.listed
         self.unlisted: int = row.unlisted
 
-    def add(self, id: bytes, columns: tuple[Any, ...], size: int) -> tuple[Any, ...]:
-        """An entry's row, which goes into the archive after all those before; its columns are in the table's order."""
-        self.id = max(self.id, id)
-        self.unlisted += 1
-        self.number += 1
-        self.total += size
-        return self.archive, id, *columns, self.number, self.total
+    def add(self, entries: Iterable[tuple[bytes, int, tuple[Any, ...]]]) -> list[tuple[Any, ...]]:
+        """The rows of entries, each given by its id, its size, and what is between id and number in the table."""
+        rows = []
+        archive, number, total = self.archive, self.number, self.total
+        for id, size, columns in entries:
+            number += 1
+            total += size
+            rows.append((archive, id, *columns, number, total))
+            self.id = max(self.id, id)
+        self.unlisted += len(rows)
+        self.number, self.total = number, total
+        return rows
 
 
 class Ends:

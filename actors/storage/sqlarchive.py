@@ -41,7 +41,7 @@ class SqlArchive(Archive):
         id = self._stamps.next(entry.when)
         peer, part = entry.peer, entry.part
         columns = peer_key(peer), peer_key(part), peer, part, doc, entry.waiting, entry.receipt
-        return Prepared(id, (bytes.fromhex(id), columns, len(doc.encode())))
+        return Prepared(id, (bytes.fromhex(id), len(doc.encode()), columns))
 
     def put(self, owner: str, prepared: Sequence[Prepared]) -> None:
         end = AsyncResult()
@@ -61,7 +61,7 @@ class SqlArchive(Archive):
 
         try:
             end = self._ends.of(owner)
-            rows = [end.add(*each.row) for each in prepared]
+            rows = end.add([each.row for each in prepared])
             self._shelf.begin(owner, ended, Step(self._append, rows), *_stragglers(end, rows))
         except Exception as fault:
             ended(fault)
@@ -69,7 +69,7 @@ class SqlArchive(Archive):
     def append_within(self, owner: str, entry: Entry, at_most: int) -> str | None:
         prepared = self.prepare(owner, entry)
         end = self._ends.of(owner)
-        row = end.add(*prepared.row)
+        [row] = end.add([prepared.row])
         # Who knows whether there is one more.
         self._ends.forget(owner)
         asked = dict(zip(tables.entry.c.keys(), row, strict=True))

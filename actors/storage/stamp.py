@@ -7,6 +7,7 @@ unpredictable (XEP-0313 §3). Databases have the bytes that the digits stand for
 """
 
 import re
+from array import array
 from os import urandom
 
 from actors.storage.shapes import Page
@@ -75,7 +76,7 @@ class Stamps:
     def __init__(self) -> None:
         self._newest = -1
         self._sequence = 0
-        self._noise: list[str] = []
+        self._noise: list[int] = []
 
     def next(self, when: float) -> str:
         """A new id for an entry of time `when` (UTC seconds). ValueError outside the years 1970 to 9999."""
@@ -83,10 +84,9 @@ class Stamps:
             raise ValueError(f"no time for an archive: {when}")
         tick = _tick(when)
         if not self._noise:
-            drawn = urandom(_DRAWN).hex()
-            self._noise = [drawn[begin : begin + 8] for begin in range(0, len(drawn), 8)]
+            self._noise = array("I", urandom(_DRAWN)).tolist()
         if tick > self._newest:
             self._newest, self._sequence = tick, 0
-            return f"{tick:015x}0000000{self._noise.pop()}"
-        self._sequence += 1
-        return f"{tick:015x}{self._sequence:07x}{self._noise.pop()}"
+        else:
+            self._sequence += 1
+        return (tick << 60 | self._sequence << 32 | self._noise.pop()).to_bytes(LENGTH // 2).hex()

@@ -5,6 +5,8 @@ from typing import Any, NamedTuple, TypeVar
 
 from gevent.threadpool import ThreadPool
 
+from net.cores import cores
+
 T = TypeVar("T")
 
 
@@ -38,6 +40,7 @@ def aside(steps: Generator[T, None, None]) -> list[T]:
     thread = Thread()
     found: list[T] = []
     try:
+        thread.run(cores.leave)
         while step := thread.run(_step, steps):
             found += step
     finally:

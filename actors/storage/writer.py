@@ -19,6 +19,7 @@ from sqlalchemy import Connection, CursorResult, Executable
 from actors.storage.errors import StorageClosed, StorageError, reason
 from actors.storage.insertion import Insertion
 from actors.storage.thread import Thread
+from net.cores import cores
 from net.greenlets import greenlets
 
 QUEUED_AT_MOST = 1000
@@ -191,6 +192,7 @@ class Writer:
 
     def _settle(self, jobs: list[Job], *, again: bool = True) -> list[Any]:
         """The result of each job, or the StorageError that it failed with."""
+        cores.stay()
         try:
             return self._transact(jobs)
         except _Spoilt as spoilt:

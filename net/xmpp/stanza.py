@@ -139,9 +139,9 @@ class Stanza:
 
     def with_content(self, *children: Element | bytes) -> Stanza:
         """The same with these elements, serialised or not, added to a copy of its content."""
-        other = self.addressed(self.to)
-        other._element = None
         added = b"".join([child if isinstance(child, bytes) else serialise(child) for child in children])
+        other = self.emptied()
+        other.extra = self.extra
         other._body = self.body + added
         if self._wire is not None and self._body:
             end = -len(self.kind) - 3

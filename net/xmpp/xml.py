@@ -32,6 +32,7 @@ _QUOTE = {'"': "&quot;", "\t": "&#9;", "\n": "&#10;", "\r": "&#13;"}
 
 # What no document can carry, not even as a reference (XML 1.0 §2.2), and what has to be written as one.
 _FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
+_MARKUP = re.compile(r"[&<>\r]")  # what cannot stand in text as it is
 _SPECIAL = re.compile('[&<>"\x00-\x1f\ud800-\udfff\ufffe\uffff]')
 
 
@@ -115,6 +116,13 @@ def escape(text: str) -> str:
 
 def inner(node: Element) -> bytes:
     """What stands between the start tag and the end tag of an element, self-contained."""
+    if len(node) == 1:
+        # Most messages are a <body/> and nothing else: lxml takes longer for it.
+        child = node[0]
+        text = child.text
+        alone = child.tag == "body" and not (len(child) or child.keys() or child.tail or node.text)
+        if alone and text and _MARKUP.search(text) is None:
+            return f"<body>{text}</body>".encode()
     whole = _text(node)
     if whole[-2] == "/":
         return b""

@@ -131,7 +131,8 @@ class Archive(Feature):
     def keep_own(self, user: User, message: Stanza) -> Stanza:
         """What the user says to others. What they say to themselves is kept once, as it comes in (§6.1.1)."""
         if message.to is not None and message.to.bare != user.jid:
-            self._state(user).sent = self._keep(user, message, message.to)
+            state = self._state(user)
+            state.sent = self._keep(user, state, message, message.to)
         return message
 
     @copied
@@ -153,7 +154,7 @@ class Archive(Feature):
                 return message
             message = stripped(message, user.jid)
         assert message.from_ is not None
-        id = self._keep(user, message, message.from_, waiting=waiting)
+        id = self._keep(user, self._state(user), message, message.from_, waiting=waiting)
         return message if id is None else message.with_content(stanza_id(user.jid, id))
 
     def _wait(self, user: User, id: str) -> bool:
@@ -168,11 +169,10 @@ class Archive(Feature):
     def _is_there(self, user: User, id: str) -> bool:
         return bool(self._kept.page(user.jid, ids=[id], limit=1))
 
-    def _keep(self, user: User, message: Stanza, peer: JID, *, waiting: bool = False) -> str | None:
+    def _keep(self, user: User, state: State, message: Stanza, peer: JID, *, waiting: bool = False) -> str | None:
         """Stores a message; its id, None where it is not to be kept. An anonymous user could ask for it nevermore."""
         if not worth_keeping(message) or user.jid in self.domain.accounts.guests:
             return None
-        state = self._state(user)
         if not (state.preferences or self._default).keep(user, peer):
             return None
         # What follows a message has a later id than it, whatever becomes of the clock.
@@ -181,7 +181,7 @@ class Archive(Feature):
         receipt = "" if mark is None else str(mark)
         entry = Entry(self._now, peer.bare, message.wire.decode(), peer.resource, waiting, receipt)
         retracts = retracted_by(message) is not None
-        if not (waiting or retracts or user.repeats):
+        if not (waiting or retracts or (mark is not None and user.repeats)):
             if mark is not None and state.repeats is not None:
                 state.repeats.forget(mark)
             return user.keep(self._kept, entry)
