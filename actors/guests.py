@@ -77,7 +77,7 @@ class _Either:
         self._lasts, self._fleeting = lasts, fleeting
         for name in dir(lasts):
             if name in OF_AN_OWNER:
-                setattr(self, name, _by_owner(guests, getattr(lasts, name), getattr(fleeting, name)))
+                setattr(self, name, _by_owner(guests, lasts, fleeting, name))
             elif not name.startswith("_"):
                 setattr(self, name, getattr(lasts, name))
 
@@ -86,8 +86,8 @@ class _Either:
         return self._fleeting if guest else self._lasts
 
 
-def _by_owner(guests: Container[str], lasts: Callable[..., Any], fleeting: Callable[..., Any]) -> Callable[..., Any]:
+def _by_owner(guests: Container[str], lasts: Any, fleeting: Any, name: str) -> Callable[..., Any]:
     def call(owner: str, *args: Any, **options: Any) -> Any:
-        return (fleeting if owner in guests else lasts)(owner, *args, **options)
+        return getattr(fleeting if owner in guests else lasts, name)(owner, *args, **options)
 
     return call
