@@ -1,5 +1,6 @@
 """Bringing the tables of a database up to date."""
 
+import logging
 from pathlib import Path
 from typing import Literal
 
@@ -11,6 +12,8 @@ from sqlalchemy import Connection
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 
+log = logging.getLogger(__name__)
+
 State = Literal["none", "old", "current", "later"]
 
 
@@ -19,6 +22,8 @@ def migrate(connection: Connection) -> None:
 
     Raises alembic's CommandError if the tables are of a later version.
     """
+    if state(connection) == "old":
+        log.info("the tables are of an earlier version: where there is much in them, this takes a while")
     config = _config()
     config.attributes["connection"] = connection
     command.upgrade(config, "head")

@@ -45,8 +45,6 @@ def connect(url: URL) -> Connection:
             journal_mode="WAL",
             synchronous="FULL",
             foreign_keys="ON",
-            # An INSERT of many rows keeps aside what it would have to undo: a file for that took a third of its time.
-            temp_store="MEMORY",
             # KiB; the default is 2,000. The ends of many archives fit in and need not be read to be written to.
             cache_size="-16000",
             # Pages, 16 MB of them: what is written again and again, as indexes are, gets into the file less often.
@@ -56,6 +54,9 @@ def connect(url: URL) -> Connection:
         try:
             with connection.begin():
                 migrate(connection)
+            # An INSERT of many rows keeps aside what it would have to undo: a file for that took a third of its time.
+            # Of a migration it may be as much as there is.
+            _driver(connection).execute("PRAGMA temp_store = MEMORY")
         except BaseException:
             connection.close()
             raise

@@ -48,8 +48,8 @@ MOVED = (
             (archive, id, peer_key, part_key, peer, part, doc, waiting, receipt, number, total)
         SELECT archive.id, {id}, {peer}, {part}, peer, part, doc, waiting, receipt, number, total
         FROM former JOIN archive ON archive.store = former.store AND archive.owner = former.owner""",
-    """INSERT INTO listing (archive, peer_key, id, part_key)
-        SELECT archive, peer_key, id, part_key FROM entry ORDER BY archive, peer_key, id""",
+    # Not in order, which SQLite would make in memory.
+    "INSERT INTO listing (archive, peer_key, id, part_key) SELECT archive, peer_key, id, part_key FROM entry",
     """INSERT INTO sought (archive, id, words)
         SELECT archive.id, {of}, words
         FROM former_sought JOIN archive ON archive.store = former_sought.store AND archive.owner = former_sought.owner
