@@ -9,15 +9,27 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from actors.storage import Archive, Entry, Map, Storage, open_storage
+from actors.storage import Archive, Entry, Map, Storage, ends, open_storage
 
 runs = count()
 moments = st.integers(0, 9).map(float)
 steps = st.integers(0, 2)  # of a clock that never runs backwards, as an archive asks for
 peers = st.sampled_from(["a", "b"])
+parts = st.sampled_from(["", "x", "y"])
 bounds = st.none() | st.integers(0, 9)
+pages = st.fixed_dictionaries(
+    {"limit": st.integers(0, 5), "backwards": st.booleans(), "after": bounds, "before": bounds},
+    optional={
+        "start": moments,
+        "end": moments,
+        "peer": peers,
+        "part": parts,
+        "ids": st.lists(st.integers(0, 9)),
+        "waiting": st.booleans(),
+    },
+).filter(lambda wanted: "peer" in wanted or "part" not in wanted)
 archive_calls = st.one_of(
-    st.tuples(st.just("append"), steps, peers),
+    st.tuples(st.just("append"), steps, peers, parts),
     st.tuples(st.just("append_within"), steps, peers, st.integers(0, 5)),
     st.tuples(st.just("delete"), st.lists(st.integers(0, 9))),
     st.tuples(
@@ -29,19 +41,7 @@ archive_calls = st.one_of(
     ),
     st.tuples(st.just("wait"), st.lists(st.integers(0, 9)), st.booleans()),
     st.tuples(st.just("replace"), st.integers(0, 9)),
-    st.tuples(
-        st.just("page"),
-        st.fixed_dictionaries(
-            {"limit": st.integers(0, 5), "backwards": st.booleans(), "after": bounds, "before": bounds},
-            optional={
-                "start": moments,
-                "end": moments,
-                "peer": peers,
-                "ids": st.lists(st.integers(0, 9)),
-                "waiting": st.booleans(),
-            },
-        ),
-    ),
+    st.tuples(st.just("page"), pages),
 )
 changes = st.dictionaries(st.sampled_from("abé"), st.none() | st.integers(), max_size=3)
 
@@ -56,6 +56,13 @@ def both(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
         yield [memory, other]
 
 
+@pytest.fixture(scope="module", params=[2, 64], ids=["some are listed", "none is listed"])
+def _listed(request: pytest.FixtureRequest) -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ends, "LISTED_AT_ONCE", request.param)
+        yield
+
+
 def play(archive: Archive, calls: list[tuple[Any, ...]]) -> Iterator[Any]:
     """What the archive answers, with each id as the number of the call that made it."""
     made: list[str] = []
@@ -67,7 +74,7 @@ def play(archive: Archive, calls: list[tuple[Any, ...]]) -> Iterator[Any]:
     for what, *details in calls:
         if what == "append":
             now += details[0]
-            made.append(archive.append("alice", Entry(now, details[1], len(made))))
+            made.append(archive.append("alice", Entry(now, details[1], len(made), details[2])))
         elif what == "append_within":
             now += details[0]
             added = archive.append_within("alice", Entry(now, details[1], len(made)), details[2])
@@ -90,6 +97,7 @@ def play(archive: Archive, calls: list[tuple[Any, ...]]) -> Iterator[Any]:
     yield extent and (extent.entries, extent.bytes, made.index(extent.first), made.index(extent.last))
 
 
+@pytest.mark.usefixtures("_listed")
 @settings(max_examples=60, deadline=None)
 @given(st.lists(archive_calls, max_size=15))
 def test_an_archive_answers_alike_over_both_backends(both: list[Storage], calls: list[tuple[Any, ...]]) -> None:

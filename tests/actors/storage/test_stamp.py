@@ -3,7 +3,7 @@ import random
 from hypothesis import given
 from hypothesis import strategies as st
 
-from actors.storage.stamp import LATEST, Stamps, moment, span
+from actors.storage.stamp import LATEST, Stamps, moment, packed, place, span
 from net.xmpp.stamps import read_stamp, stamp
 
 moments = st.floats(0, LATEST, exclude_max=True)
@@ -74,3 +74,35 @@ def test_nobody_can_tell_what_id_comes_next() -> None:
     assert ids[0] != ids[1]
     stamps = Stamps()
     assert len({stamps.next(1.0)[22:] for _ in range(3000)}) > 2990
+
+
+digits = "0123456789abcdef"
+ids = st.text(digits, min_size=30, max_size=30)
+like_ids = st.builds(
+    lambda id, length, rest: id[:length] + rest,
+    ids,
+    st.integers(0, 30),
+    st.text(st.sampled_from(digits + "/:@`gz A~é")),
+)
+
+
+@given(ids, ids | like_ids | st.text())
+def test_what_databases_have_sorts_as_the_ids_do(id: str, text: str) -> None:
+    packed_id = packed(id)
+    assert packed_id is not None
+    assert (packed_id < place(text)) == (id < text)
+    assert (packed_id > place(text)) == (id > text)
+
+
+@given(ids, st.data())
+def test_close_to_an_id_a_text_has_its_place_too(id: str, data: st.DataObject) -> None:
+    text = id[: data.draw(st.integers(0, 30))] + data.draw(st.sampled_from(["", "0", "f", "g", "/", "`", "A", "00"]))
+    packed_id = packed(id)
+    assert packed_id is not None
+    assert (packed_id < place(text), packed_id > place(text)) == (id < text, id > text)
+
+
+@given(like_ids | st.text())
+def test_only_ids_are_packed(text: str) -> None:
+    packed_id = packed(text)
+    assert packed_id is None if len(text) != 30 or not set(digits).issuperset(text) else packed_id.hex() == text

@@ -28,8 +28,9 @@ NUMBERS = "WITH RECURSIVE numbers (n) AS (VALUES (0) UNION ALL SELECT n + 1 FROM
 MUCH = (
     "INSERT INTO store VALUES (1, 'archive')",
     f"INSERT INTO archive {NUMBERS} SELECT n, 1, n, x'ff' FROM numbers WHERE n < 100",
-    f"""INSERT INTO entry {NUMBERS} SELECT
-        n % 100, cast(printf('%015d', n) AS BLOB), n / 100 % 5, 0, 'peer', '', '', n % 1000 = 0, '', n, n FROM numbers""",
+    f"""INSERT INTO entry {NUMBERS}
+        SELECT n % 100, cast(printf('%015d', n) AS BLOB), n / 100 % 5, 0, 'peer', '', '', n % 1000 = 0, '', n, n
+        FROM numbers""",
     "INSERT INTO listing SELECT archive, peer_key, id, part_key FROM entry",
     "ANALYZE",
 )
