@@ -79,7 +79,7 @@ def test_nobody_can_tell_what_id_comes_next() -> None:
 digits = "0123456789abcdef"
 ids = st.text(digits, min_size=30, max_size=30)
 like_ids = st.builds(
-    lambda id, length, rest: id[:length] + rest,
+    lambda start, length, rest: start[:length] + rest,
     ids,
     st.integers(0, 30),
     st.text(st.sampled_from(digits + "/:@`gz A~é")),
