@@ -15,10 +15,11 @@ AT_MOST = 10_000
 """Of so many owners it is remembered where their archives end."""
 
 LISTED_AT_ONCE = 64
-"""So many entries of an owner are listed by peer together: that takes a write or two, where each alone would take one
-for itself. Meanwhile, who looks for a peer looks through all of them."""
+"""So many entries of an owner, or more, are listed by peer together: that takes a write or two, where each alone would
+take one for itself. Meanwhile, who looks for a peer looks through all of them."""
 
-ARCHIVES_AT_ONCE = 500
+ARCHIVES_AT_ONCE = 50
+"""With more, PostgreSQL would read all entries of everybody."""
 
 
 class End:
@@ -38,7 +39,9 @@ class End:
         self.unlisted: int = row.unlisted
 
     def add(self, entries: Iterable[tuple[bytes, int, tuple[Any, ...]]]) -> list[tuple[Any, ...]]:
-        """The rows of entries, each given by its id, its size, and what is between id and number in the table."""
+        """The rows of entries that come next, each given by its id, which may be any, its size, and what is between id
+        and number in the table.
+        """
         rows = []
         archive, number, total = self.archive, self.number, self.total
         for id, size, columns in entries:
@@ -57,7 +60,8 @@ class Ends:
     def __init__(self, shelf: Shelf) -> None:
         self._shelf = shelf
         self._known: dict[str, End] = {}
-        self._due: dict[str, End] = {}
+        self._asked: dict[str, object] = {}
+        self._due: set[str] = set()
 
     def of(self, owner: str) -> End:
         """What is added to it, and queued before anybody else has a turn, is queued in the order in which it was added.
@@ -65,24 +69,32 @@ class Ends:
         Raises StorageError.
         """
         while True:
-            end = self._known.get(owner)
+            end = self._known.get(owner) or self._read(owner)
             if end is None:
-                asked = self._shelf.row(owner=owner)
-                [row] = self._shelf.run(owner, Step(statements.ADD_ARCHIVE, asked), Step(statements.END, asked))
-                if len(self._known) >= AT_MOST:
-                    self._known.clear()
-                # Meanwhile somebody else may have added something.
-                end = self._known.setdefault(owner, End(row))
+                continue
             self._shelf.lane(owner).make_room()
             if self._known.get(owner) is end:
                 return end
 
+    def _read(self, owner: str) -> End | None:
+        """From the database; None where it may be from before something that somebody has forgotten meanwhile."""
+        asked, token = self._shelf.row(owner=owner), self._asked.setdefault(owner, object())
+        [row] = self._shelf.run(owner, Step(statements.ADD_ARCHIVE, asked), Step(statements.END, asked))
+        if self._asked.get(owner) is token:
+            if len(self._known) >= AT_MOST:
+                self.forget_all()
+            self._asked.pop(owner, None)
+            self._known[owner] = End(row)
+        return self._known.get(owner)
+
     def forget(self, owner: str) -> None:
         """It is not sure any more where that archive ends."""
         self._known.pop(owner, None)
+        self._asked.pop(owner, None)
 
     def forget_all(self) -> None:
         self._known.clear()
+        self._asked.clear()
 
     def list_soon(self, owner: str) -> None:
         """Has the owner's entries listed, if they are enough, together with those of others. Does not wait."""
@@ -90,12 +102,11 @@ class Ends:
         if end is not None and end.unlisted >= LISTED_AT_ONCE:
             if not self._due:
                 gevent.spawn(self._list)
-            self._due[owner] = end
+            self._due.add(owner)
 
     def _list(self) -> None:
-        due, self._due = list(self._due), {}
-        lanes = {self._shelf.lane(owner) for owner in due}
-        for lane in lanes:
+        due, self._due = self._due, set()
+        for lane in {self._shelf.lane(owner) for owner in due}:
             owners = [owner for owner in due if self._shelf.lane(owner) is lane]
             for begin in range(0, len(owners), ARCHIVES_AT_ONCE):
                 try:
@@ -106,7 +117,7 @@ class Ends:
 
     def _list_some(self, owners: list[str]) -> None:
         """Has all that is queued by now listed, of owners who have the same lane, which has room."""
-        ends = [end for owner in owners if (end := self._known.get(owner)) is not None]
+        ends = [end for owner in owners if (end := self._known.get(owner)) is not None and end.unlisted]
 
         def ended(outcome: Any) -> None:
             if isinstance(outcome, StorageError):

@@ -66,9 +66,11 @@ class SqlStorage(Storage):
 
     def forget(self, owner: str) -> None:
         steps = [Step(statement, {"owner": owner}) for statement in statements.FORGET]
-        lane(self._writers, owner).run(Job(steps, owner=owner))
+        writer = lane(self._writers, owner)
+        writer.make_room()
         for ends in self._ends.values():
             ends.forget(owner)
+        writer.run(Job(steps, owner=owner))
 
     def check(self) -> list[str]:
         return list(chain.from_iterable(aside(flaws(self._engine, self._url))))
@@ -86,6 +88,11 @@ class SqlStorage(Storage):
                 for _ in backups.copy(backup, connection):
                     pass
 
+        # So nothing more is listed; and what has been begun ends before.
+        for ends in self._ends.values():
+            ends.forget_all()
+        for writer in self._writers:
+            writer.run(Job((Step(statements.NOTHING, {}),)))
         self._writers[0].alone(work)
         for ends in self._ends.values():
             ends.forget_all()

@@ -62,7 +62,10 @@ class SqlArchive(Archive):
         try:
             end = self._ends.of(owner)
             rows = end.add([each.row for each in prepared])
-            self._shelf.begin(owner, ended, Step(self._append, rows), *_stragglers(end, rows))
+            steps = [Step(self._append, rows)]
+            if late := _stragglers(end, rows):
+                steps.append(Step(statements.LIST_ONE, late))
+            self._shelf.begin(owner, ended, *steps)
         except Exception as fault:
             ended(fault)
 
@@ -73,8 +76,9 @@ class SqlArchive(Archive):
         # Who knows whether there is one more.
         self._ends.forget(owner)
         asked = dict(zip(tables.entry.c.keys(), row, strict=True))
-        steps = *_stragglers(end, [row]), Step(statements.APPEND_WITHIN, asked | {"at_most": at_most})
-        added = self._shelf.run(owner, *steps)
+        append = Step(statements.APPEND_WITHIN, asked | {"at_most": at_most})
+        # Each step says whether it has added a row.
+        added = self._shelf.run(owner, append, *(Step(statements.LIST_ONE, one) for one in _stragglers(end, [row])))
         return prepared.id if added else None
 
     def page(self, owner: str, **wanted: Unpack[Page]) -> list[tuple[str, Entry]]:
@@ -178,8 +182,6 @@ def _packed(ids: Iterable[str]) -> list[bytes]:
     return [key for id in ids if (key := packed(id)) is not None]
 
 
-def _stragglers(end: End, rows: Iterable[tuple[Any, ...]]) -> list[Step]:
-    """What lists those by peer that belong where all others are listed."""
-    late = [dict(zip(tables.entry.c.keys(), row, strict=True)) for row in rows if row[1] <= end.listed]
-    lists = [{column.name: row[column.name] for column in tables.listing.c} for row in late]
-    return [Step(statements.LIST_ONE, lists)] if lists else []
+def _stragglers(end: End, rows: Iterable[tuple[Any, ...]]) -> list[dict[str, Any]]:
+    """Which of these have to be listed by peer at once, since they belong where all others are listed."""
+    return [{"archive": row[0], "id": row[1]} for row in rows if row[1] <= end.listed]

@@ -1,4 +1,5 @@
-"""The tables: one for each shape, and the catalogue that gives every store a small number to stand for its name."""
+"""The tables: one for each shape, what finds entries of archives, and the catalogues that give every store, and every
+owner's archive in one, a small number to stand for it."""
 
 from typing import Any
 
@@ -120,7 +121,7 @@ blob = Table(
 )
 
 OF_STORES = (record, item, blob)
-"""Whose rows name their store. Those of the others name their archive."""
+"""Whose rows name their store, and have nothing to do with archives."""
 
 
 def upsert(table: Table) -> Insert:

@@ -83,7 +83,7 @@ def test_pages_of_archives_that_were_there_before_are_looked_at(tmp_path):
         assert values["first ms"] > 0
     server.remember(archives)  # a second round does not fill them again
     with closing(sqlite3.connect(server.folder / "data" / "parley.sqlite")) as database:
-        assert database.execute("SELECT count(*) FROM entry GROUP BY owner").fetchall() == [(1_000,), (1_060,)]
+        assert database.execute("SELECT count(*) FROM entry GROUP BY archive").fetchall() == [(1_000,), (1_060,)]
 
 
 @pytest.mark.parametrize("archive", [True, False])

@@ -206,6 +206,17 @@ def test_a_broken_document_is_listed_by_store_and_owner_and_not_quoted(sqlite: S
     assert "secret" not in str(flaws)
 
 
+def test_of_whom_not_all_entries_are_found_by_peer_is_listed(sqlite: Storage, path: Path) -> None:
+    archive = sqlite.store("archive", Archive)
+    archive.append(BOB, Entry(1.0, ALICE, None))
+    archive.append(BOB, Entry(2.0, ALICE, None))
+    archive.append(ALICE, Entry(1.0, BOB, None))
+    assert sqlite.check() == []
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute(f"UPDATE archive SET listed = x'ff' WHERE owner = '{BOB}'")
+    assert sqlite.check() == [f"store 'archive', owner '{BOB}': 2 entries are not found by peer"]
+
+
 def test_a_broken_document_in_postgresql_is_listed(postgres: Storage, postgres_server: PostgresServer) -> None:
     fill(postgres)
     postgres_server.do("UPDATE record SET doc = '{'", "test")

@@ -178,6 +178,56 @@ def test_after_a_restore_everybody_has_what_is_their_own(database: Storage, tmp_
     assert [of(archive, owner) for owner in (ALICE, BOB, CAROL)] == [[8], [1, 2, 3, 7], [6]]
 
 
+def test_what_is_put_while_its_owner_is_forgotten_is_there_afterwards(database: Storage) -> None:
+    archive = database.store("archive", Archive)
+    add(archive, ALICE, 1)
+    forgetting = gevent.spawn(database.forget, ALICE)
+    gevent.sleep(0)
+    add(archive, ALICE, 2)
+    forgetting.get()
+    assert of(archive) == [2]
+
+
+def test_an_end_that_was_read_before_somebody_forgot_it_is_read_again(path: Path) -> None:
+    url = f"sqlite:///{path}"
+    with closing(open_storage(url)) as storage:
+        add(storage.store("archive", Archive), ALICE, 1, 2)
+    with closing(open_storage(url)) as storage:
+        archive = storage.store("archive", Archive)
+        within = gevent.spawn(archive.append_within, ALICE, Entry(20, BOB, None), 1000)
+        gevent.joinall([within, gevent.spawn(add, archive, ALICE, 15)], raise_error=True)
+        settle(archive)
+        add(archive, ALICE, 17)
+        settle(archive)
+        assert of(archive) == [1, 2, 15, 17, 20]
+        assert storage.check() == []
+
+
+def test_an_archive_that_is_emptied_before_it_is_listed_begins_anew(path: Path) -> None:
+    with closing(open_storage(f"sqlite:///{path}")) as storage:
+        archive = storage.store("archive", Archive)
+        ids = add(archive, ALICE, 100, 101, 102)
+        settle(archive)
+        archive.delete(ALICE, ids)
+        archive.put_soon(
+            ALICE, [archive.prepare(ALICE, Entry(when, BOB, None)) for when in (1, 2, 3)], lambda _fault: None
+        )
+        archive.trim(ALICE, before=9, limit=9)
+        settle(archive)
+        add(archive, ALICE, 50)
+        assert of(archive) == [50]
+        assert storage.check() == []
+
+
+def test_what_is_not_added_is_not_listed(sqlite: Storage, path: Path) -> None:
+    archive = sqlite.store("archive", Archive)
+    add(archive, ALICE, 5, 6, 7)
+    settle(archive)
+    assert archive.append_within(ALICE, Entry(1, BOB, None), 3) is None
+    with closing(sqlite3.connect(path)) as other:
+        assert other.execute("SELECT count(*) FROM listing").fetchall() == [(3,)]
+
+
 def test_a_storage_is_closed_while_something_is_to_be_listed(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     storage = open_storage(f"sqlite:///{path}")
     archive = storage.store("archive", Archive)

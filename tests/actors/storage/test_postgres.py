@@ -5,14 +5,15 @@ import sys
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import gevent
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import make_url
+from sqlalchemy import event, make_url, text
 
-from actors.storage import Archive, Entry, Map, Record, Storage, StorageError, open_storage, public
+from actors.storage import Archive, Entry, Map, Record, Storage, StorageError, open_storage, public, statements
 from actors.storage import postgres as postgres_module
 from actors.storage.tables import metadata
 from tests.postgres import PostgresServer
@@ -179,3 +180,50 @@ storage.close()
 
 def test_it_works_in_a_monkey_patched_process(postgres_url: str) -> None:
     subprocess.run([sys.executable, "-c", PATCHED, postgres_url], cwd=ROOT, check=True, timeout=30)
+
+
+# An archive of 20,000 messages with 20 peers.
+MUCH = (
+    f"INSERT INTO archive (store, owner, listed) SELECT id, '{ALICE}', '\\xff' FROM store WHERE name = 'archive'",
+    """INSERT INTO entry SELECT archive.id, decode(lpad(to_hex(n), 30, '0'), 'hex'), n % 20 + 1, n % 3, 'peer', 'part',
+        '""', false, '', n, n FROM archive, generate_series(1, 20000) AS n""",
+    "INSERT INTO listing SELECT archive, peer_key, id, part_key FROM entry",
+    "ANALYZE",
+)
+
+
+def explain(_connection: Any, _cursor: Any, statement: str, parameters: Any, *_: Any) -> tuple[str, Any]:
+    return f"EXPLAIN (ANALYZE, FORMAT JSON) {statement}", parameters
+
+
+def touched(node: dict[str, Any]) -> int:
+    """The most rows that a step of a plan has given or thrown away."""
+    rows = node["Actual Loops"] * (node["Actual Rows"] + node.get("Rows Removed by Filter", 0))
+    return max([int(rows), *map(touched, node.get("Plans", ()))])
+
+
+@pytest.mark.parametrize("backwards", [False, True])
+@pytest.mark.parametrize("narrowed", [(), ("by_peer",), ("by_peer", "by_part"), ("by_id",)])
+def test_a_page_is_read_where_it_begins_however_much_there_is(
+    postgres: Storage, postgres_server: PostgresServer, postgres_url: str, narrowed: tuple[str, ...], backwards: bool
+) -> None:
+    postgres.store("archive", Archive)
+    for statement in MUCH:
+        postgres_server.do(statement, "test")
+    ways = dict.fromkeys(("by_peer", "by_part", "by_id", "by_word", "waiting"), False) | dict.fromkeys(narrowed, True)
+    middle = (10_000).to_bytes(15)
+    asked = {"owner": ALICE, "lower": b"" if backwards else middle, "upper": middle if backwards else b"\xff"}
+    asked |= {
+        "peer": "peer",
+        "part": "part",
+        "peer_key": 7,
+        "part_key": 1,
+        "ids": [middle, (9_999).to_bytes(15)],
+        "limit": 10,
+    }
+    connected = postgres_module.connect(make_url(postgres_url)).execution_options(compiled_cache=None)
+    with closing(connected) as connection:
+        asked["store"] = connection.execute(text("SELECT store FROM archive")).scalar_one()
+        event.listen(connection, "before_cursor_execute", explain, retval=True)
+        plan = connection.execute(statements.page(backwards=backwards, **ways), asked).scalar_one()
+    assert touched(plan[0]["Plan"]) < 1_000

@@ -44,7 +44,8 @@ def connection(tmp_path: Path) -> Iterator[Connection]:
 
 def plan(connection: Connection, statement: Executable) -> str:
     compiled = statement.compile(connection)  # type: ignore[attr-defined]
-    steps = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {compiled}", (0,) * len(compiled.positiontup or ()))
+    text = str(compiled).replace("(__[POSTCOMPILE_ids])", "(?, ?)")
+    steps = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {text}", (0,) * text.count("?"))
     return "\n".join(step.detail for step in steps)
 
 
@@ -103,9 +104,20 @@ def test_a_page_of_a_peer_is_read_where_it_begins_however_much_there_is(
         assert f"{index} (archive=? AND id>? AND id<?)" in others
 
 
+@pytest.mark.parametrize("analyzed", [False, True], ids=["by default", "with statistics"])
+@pytest.mark.parametrize("backwards", [False, True])
+def test_an_entry_is_looked_up_by_its_id(connection: Connection, backwards: bool, analyzed: bool) -> None:
+    if analyzed:
+        for statement in MUCH:
+            connection.exec_driver_sql(statement)
+    steps = plan(connection, page("by_id", backwards=backwards))
+    assert "sqlite_autoindex_entry_1 (archive=? AND id=?)" in steps
+
+
 @pytest.mark.parametrize("backwards", [False, True])
 def test_words_are_looked_up_and_not_looked_for(connection: Connection, backwards: bool) -> None:
     steps = plan(connection, page("by_word", backwards=backwards))
+    assert "sqlite_autoindex_entry_1 (archive=? AND id=?)" in steps
     assert "SCAN sought_words VIRTUAL TABLE INDEX 0:M" in steps  # MATCH
     assert "SCAN entry" not in steps
     assert "SCAN sought\n" not in f"{steps}\n"

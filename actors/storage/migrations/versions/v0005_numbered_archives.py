@@ -11,7 +11,7 @@ down_revision = "0004"
 # Sorted by code points, as SQLite does anyway and a language does not.
 Name = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
 
-# FTS5's own way to follow a table (SQLite documentation, FTS5 §4.4.3), and what is left of an entry that is deleted.
+# FTS5's own way to follow a table (SQLite documentation, FTS5 §4.4.3); and with an entry, what finds it is deleted.
 SQLITE = (
     """CREATE VIRTUAL TABLE sought_words USING fts5(
         words, content='sought', content_rowid='number', tokenize='unicode61 remove_diacritics 0'
@@ -74,6 +74,8 @@ def upgrade() -> None:
     _move(sqlite)
     op.drop_table("former_sought")
     op.drop_table("former")
+    if not sqlite:
+        op.execute("ANALYZE archive, entry, listing, sought")
 
 
 def _make() -> None:
@@ -123,7 +125,7 @@ def _make() -> None:
 def _move(sqlite: bool) -> None:
     packed, key = "decode({}, 'hex')", KEY
     if sqlite:
-        packed, key = "packed({})", "peer_key({})"
+        packed, key = "packed({})", "peer_key(CAST({} AS BLOB))"
         driver = op.get_bind().connection.driver_connection
         assert driver is not None
         driver.create_function("packed", 1, bytes.fromhex, deterministic=True)
@@ -138,5 +140,5 @@ def _move(sqlite: bool) -> None:
         op.execute(statement.format(**words))
 
 
-def _key(text: str) -> int:
-    return int.from_bytes(sha256(text.encode()).digest()[:6], "big") >> 1 if text else 0
+def _key(text: bytes) -> int:
+    return int.from_bytes(sha256(text).digest()[:6], "big") >> 1 if text else 0
