@@ -105,7 +105,7 @@ class Archive(Feature):
 
     def __init__(self, domain: Domain, options: Any) -> None:
         super().__init__(domain, options)
-        self._kept = domain.storage.store("archive", Store)
+        self._kept = domain.storage.lasts.store("archive", Store)
         self._preferences: Record[Preferences] = domain.storage.store("archive-preferences", Record, of=Preferences)
         self._retracting = Throttle(Rate(RETRACTIONS_PER_HOUR / 3600, burst=3600))
         self._now = 0.0
