@@ -174,3 +174,23 @@ def test_the_unit_is_without_faults(tmp_path: Path) -> None:
     unit.write_text(text.replace("/opt/parley/bin/serve", str(ROOT / "bin" / "serve")))
     done = subprocess.run(["systemd-analyze", "verify", unit], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_the_unit_lets_the_server_call_what_it_has_to() -> None:
+    """Whatever else it called would be its end, without a word."""
+    need("systemd-analyze")
+    allowed: set[str] = set()
+    for line in re.findall("^SystemCallFilter=(.*)", (ROOT / "etc" / "parley.service").read_text(), re.MULTILINE):
+        named = {call for name in line.lstrip("~").split() for call in calls(name)}
+        allowed = allowed - named if line.startswith("~") else allowed | named
+    assert {"epoll_wait", "fdatasync", "prlimit64", "sched_getaffinity", "sched_setaffinity", "setrlimit"} <= allowed
+
+
+def calls(name: str) -> set[str]:
+    """The system calls in a group, which may have others in it; or the one of that name."""
+    if not name.startswith("@"):
+        return {name}
+    command = ["systemd-analyze", "syscall-filter", name]
+    listed = subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()[1:]
+    names = [line.strip() for line in listed if not line.strip().startswith("#")]
+    return {call for name in names for call in calls(name)}
