@@ -51,8 +51,8 @@ def flaws(engine: Engine, url: URL) -> Generator[list[str], None, None]:
                     if found >= ENOUGH:
                         return
             yield [
-                f"store {names[row.store]!r}, owner {row.owner!r}: {row.entries} entries are not found by peer"
-                for row in snapshot.execute(_UNLISTED)
+                f"store {names.get(number, number)!r}, owner {owner!r}: {entries} entries are not found by peer"
+                for number, owner, entries in snapshot.execute(_UNLISTED)
             ]
     except DBAPIError as error:
         yield [reason(error)]

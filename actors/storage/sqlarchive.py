@@ -159,6 +159,7 @@ class SqlArchive(Archive):
     def delete(self, owner: str, ids: Collection[str]) -> None:
         rows = [self._shelf.row(owner=owner, id=key) for key in _packed(ids)]
         if rows:
+            self._shelf.lane(owner).make_room()
             self._ends.forget(owner)
             self._shelf.run(owner, Step(statements.DELETE_ENTRY, rows))
 

@@ -138,8 +138,13 @@ class Writer:
         """What `work` returns, done in the thread between two transactions. StorageError for whatever it raises."""
         if self._closed:
             raise StorageClosed
+
+        def apart() -> T:
+            cores.leave()
+            return work(self._connection)
+
         try:
-            return self._thread.run(work, self._connection)
+            return self._thread.run(apart)
         except StorageError:
             raise
         except Exception as error:

@@ -121,7 +121,7 @@ def inner(node: Element) -> bytes:
         child = node[0]
         text = child.text
         alone = child.tag == "body" and not (len(child) or child.keys() or child.tail or node.text)
-        if alone and text and _MARKUP.search(text) is None:
+        if alone and text and _MARKUP.search(text) is None and "" not in child.nsmap.values():
             return f"<body>{text}</body>".encode()
     whole = _text(node)
     if whole[-2] == "/":

@@ -95,6 +95,8 @@ class Raw:
         """Sends this; waits while the server does not take it."""
         self._writer.write(data.encode() if isinstance(data, str) else data)
         await self._writer.drain()
+        if self._writer.is_closing():  # which somebody who does not read might never hear of
+            raise ConnectionResetError("the connection has ended")
 
     async def asks(self, data: str | bytes, answer: str) -> str:
         """Sends this and waits for what matches."""

@@ -85,7 +85,8 @@ def test_many_who_do_not_read_do_not_hold_up_others(server: Process) -> None:
 
     before = server.memory
     run(scenario())
-    assert server.memory - before < 20 * 4_000_000
+    cache = 16_000_000  # of the database, which fills meanwhile
+    assert server.memory - before < 20 * 4_000_000 + cache
 
 
 def test_an_address_with_too_many_strangers_is_refused_and_another_is_not(server: Process) -> None:

@@ -24,6 +24,8 @@ class Machine:
         self.waited = 0.0
         self.core = min(ALL)
         self.counts = True
+        self.now = 0.0
+        monkeypatch.setattr(module.time, "monotonic", lambda: self.now)
         monkeypatch.setattr(module, "times", self.times)
         self.cores = Cores()
         self.cores.watch()
@@ -37,6 +39,7 @@ class Machine:
 
     def look(self, count: int = 1) -> None:
         for _ in range(count):
+            self.now += 1.0
             self.cores._look()
 
 
@@ -87,7 +90,7 @@ def test_who_computes_for_itself_has_all_cores(
 
 def test_a_core_that_others_want_is_left_for_a_while(machine: Machine) -> None:
     machine.look()
-    machine.waited += 0.2
+    machine.waited += 0.3
     machine.look()
     assert os.sched_getaffinity(0) == ALL
     machine.core = max(ALL)
@@ -97,24 +100,57 @@ def test_a_core_that_others_want_is_left_for_a_while(machine: Machine) -> None:
     assert os.sched_getaffinity(0) == {max(ALL)}
 
 
+@pytest.mark.parametrize(("used", "given_up"), [(0.6, False), (0.3, True)])
 def test_waiting_for_those_that_are_to_be_there_is_no_loss(
-    machine: Machine, aside: Callable[[Callable[[], object]], object]
+    machine: Machine, aside: Callable[[Callable[[], object]], object], used: float, given_up: bool
 ) -> None:
     aside(machine.cores.stay)
     thread = aside(threading.get_native_id)
     assert isinstance(thread, int)
     machine.look()
     machine.waited += 0.3
-    machine.used[thread] = 0.25
+    machine.used[LOOP] = 0.3
+    machine.used[thread] = used
+    machine.look()
+    assert (os.sched_getaffinity(0) == ALL) == given_up
+
+
+def test_one_look_that_shows_nothing_is_passed_over(machine: Machine) -> None:
+    machine.look()
+    machine.counts = False
+    machine.look()
+    machine.counts = True
     machine.look()
     assert os.sched_getaffinity(0) == {min(ALL)}
 
 
-def test_where_nobody_counts_who_waits_all_cores_are_used(machine: Machine, caplog: pytest.LogCaptureFixture) -> None:
+def test_who_has_left_and_comes_back_is_bound_again(
+    machine: Machine, aside: Callable[[Callable[[], object]], object]
+) -> None:
     machine.look()
+    for _ in range(2):
+        aside(machine.cores.stay)
+        assert aside(lambda: os.sched_getaffinity(0)) == {min(ALL)}
+        aside(machine.cores.leave)
+        assert aside(lambda: os.sched_getaffinity(0)) == ALL
+
+
+def test_where_there_are_no_cores_to_choose_from_nothing_is_done(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(os, "sched_getaffinity")
+    monkeypatch.delattr(os, "sched_setaffinity")
+    cores = Cores()
+    cores.stay()
+    cores.watch()
+    cores.stay()
+    cores.leave()
+    cores.stop()
+
+
+def test_where_nobody_counts_who_waits_all_cores_are_used(machine: Machine, caplog: pytest.LogCaptureFixture) -> None:
     machine.counts = False
     caplog.set_level("INFO")
     machine.look()
+    machine.counts = True
     assert os.sched_getaffinity(0) == ALL
     assert caplog.messages == ["the event loop stays on no core: nobody counts who waits for one"]
 

@@ -154,3 +154,26 @@ def test_an_element_that_was_put_into_another_is_not_mixed_up() -> None:
 def test_a_prefix_that_means_one_thing_is_kept() -> None:
     said = b'<a:x xmlns:a="urn:a"><a:y xmlns:b="urn:b" b:type="a:q"/></a:x>'
     assert serialise(parse(said)) == said
+
+
+alone = st.sampled_from(["body", "subject", "{urn:x}body"])
+said = st.text(st.characters(blacklist_categories=["Cs", "Cc"], blacklist_characters="\ufffe\uffff") | st.just("\r"))
+
+
+@given(alone, said, st.sampled_from(["", "tail"]), st.sampled_from(["", "text"]), st.booleans())
+def test_what_most_messages_are_is_written_as_anything_else_is(
+    tag: str, text: str, tail: str, before: str, lang: bool
+) -> None:
+    child = element(tag, text)
+    child.tail = tail or None
+    if lang:
+        child.set("{http://www.w3.org/XML/1998/namespace}lang", "en")
+    node = element("message", before, child)
+    again = parse(b"<message>" + inner(node) + b"</message>")
+    assert tree(again) == tree(node)
+
+
+def test_a_body_in_no_namespace_says_so_whatever_it_contains() -> None:
+    for text in ("x", "&amp;"):
+        content = f'<body xmlns="">{text}</body>'
+        assert inner(parse(f"<message>{content}</message>".encode())).decode() == content
