@@ -30,13 +30,13 @@ class Shelf:
         return {"store": self.number, **columns}
 
     def run(self, owner: str | None, *steps: Step) -> Any:
-        return lane(self._writers, owner).run(Job(steps, self._name, owner))
+        return self.lane(owner).run(Job(steps, self._name, owner))
 
-    def lane(self, owner: str) -> Writer:
+    def lane(self, owner: str | None) -> Writer:
         return lane(self._writers, owner)
 
     def begin(self, owner: str, then: Callable[[Any], None], *steps: Step) -> None:
-        lane(self._writers, owner).begin(Job(steps, self._name, owner), then)
+        self.lane(owner).begin(Job(steps, self._name, owner), then)
 
     def owners(self, statement: Select[Any], suffix: str) -> Iterator[str]:
         after = ""
