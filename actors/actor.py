@@ -14,7 +14,7 @@ import weakref
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+from typing import Any, ClassVar, TypeVar, cast
 
 import pykka
 from gevent.event import AsyncResult
@@ -190,6 +190,18 @@ class Inbox:
         return f"<Inbox of {self.actor!r}>"
 
 
+class _FormerInbox:
+    """The mailbox of an actor that has ended, as long as somebody else knows it. An actor that lives has its own, which
+    is found first; so nothing else that is read of actors takes any longer for it, as it would with `__getattr__`.
+    """
+
+    def __get__(self, actor: Actor | None, _owner: type) -> Inbox:
+        inbox = actor._former_inbox() if actor is not None else None
+        if inbox is None:
+            raise AttributeError("actor_inbox")
+        return inbox
+
+
 class Actor(pykka.Actor):
     """An actor that borrows its greenlet. `handlers` is made from the marked methods of the class.
 
@@ -200,6 +212,7 @@ class Actor(pykka.Actor):
     handlers: ClassVar[dict[type, Callable[..., Any]]] = {}
     batches: ClassVar[frozenset[type]] = frozenset()
     unfinished: Sequence[Any] = ()
+    actor_inbox = cast("Inbox", _FormerInbox())
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -211,7 +224,7 @@ class Actor(pykka.Actor):
     def __init__(self) -> None:
         # Instead of pykka's own: a URN made of random numbers and a threading.Event for each actor cost more time and
         # memory than all the rest of it, and the reference is for the edges, so it is made when it is asked for.
-        self.actor_inbox: Inbox = Inbox(self)
+        self.actor_inbox = Inbox(self)
         self.started = False
 
     @property
@@ -288,16 +301,7 @@ class Actor(pykka.Actor):
     def _let_go(self, inbox: Inbox) -> None:
         """The mailbox keeps the actor for what comes late. A ring of the two would wait for a full collection."""
         self._former_inbox = weakref.ref(inbox)
-        del self.actor_inbox
-
-    if not TYPE_CHECKING:  # for which there would be everything then
-
-        def __getattr__(self, name: str) -> Any:
-            """The mailbox of an actor that has ended, as long as somebody else knows it."""
-            inbox = self._former_inbox() if name == "actor_inbox" else None
-            if inbox is None:
-                raise AttributeError(f"{type(self).__name__} has no {name}")
-            return inbox
+        del self.actor_inbox  # from now on it is found by `_FormerInbox`
 
     def fail(self, message: Any, rest: list[Any], crash: BaseException) -> None:
         """Handling `message` (None: finishing) raised `crash`; `rest` came with it and has not been handled.
