@@ -27,7 +27,7 @@ def priority(presence: Stanza) -> int:
 
     Raises StanzaError bad-request for anything but one integer from -128 to 127 (RFC 6121 §4.7.2.3).
     """
-    if b"<priority" not in presence.body:
+    if not presence.mentions(b"<priority"):
         return 0
     found = [child for child in presence if child.tag == "priority"]
     if not found:

@@ -169,5 +169,5 @@ def _node(stanza: Stanza) -> str | None:
 
 def _is_about_own_place(presence: Stanza) -> bool:
     """Whether it tells the client what has become of itself in a room (XEP-0045 §7.2.2: status 110)."""
-    about = presence.find(ROOM_USER) if b"muc#user" in presence.body else None
+    about = presence.find(ROOM_USER) if presence.mentions(b"muc#user") else None
     return about is not None and any(status.get("code") == "110" for status in about.iterfind(STATUS))

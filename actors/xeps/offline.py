@@ -84,7 +84,7 @@ class Offline(Feature):
     @outbound("message")
     def refuse_forgery(self, user: User, message: Stanza) -> Stanza:
         """XEP-0203 §5: only this server says that this server has kept a message."""
-        if b"urn:xmpp:delay" in message.body:
+        if message.mentions(b"urn:xmpp:delay"):
             for note in message.element.iterfind(DELAY):
                 if self.domain.router.domain(note.get("from", "").lower()) is not None:
                     raise StanzaError("not-acceptable", "the server has not delayed this")

@@ -6,7 +6,7 @@ from actors.hooks import XEP, Feature, inbound, outbound
 from actors.user import User
 from net.xmpp.jid import JID, JIDMalformed
 from net.xmpp.stanza import Stanza
-from net.xmpp.xml import Element, escape
+from net.xmpp.xml import Element
 
 NAMESPACE = "urn:xmpp:sid:0"
 STANZA_ID = f"{{{NAMESPACE}}}stanza-id"
@@ -24,17 +24,17 @@ class StanzaIDs(Feature):
     @inbound("message")
     def strip(self, user: User, message: Stanza) -> Stanza:
         """§3, rule 2: an id in the name of this account that is not from this account is deleted, whoever sent it."""
-        return stripped(message, user.jid) if b"stanza-id" in message.body else message
+        return stripped(message, user.jid) if message.mentions(b"stanza-id") else message
 
 
 def stanza_id(by: JID, id: str) -> bytes:
-    """The note that a message has this id with `by`."""
-    return f'<stanza-id xmlns="{NAMESPACE}" by="{by.xml}" id="{escape(id)}"/>'.encode()
+    """The note that a message has this id, one of an archive's, with `by`."""
+    return f'<stanza-id xmlns="{NAMESPACE}" by="{by.xml}" id="{id}"/>'.encode()
 
 
 def assigned(message: Stanza, by: JID) -> str | None:
     """The id that `by` has given the message, None for none. It is true where forged ones have been deleted."""
-    if b"stanza-id" not in message.body:
+    if not message.mentions(b"stanza-id"):
         return None
     return next((child.get("id") for child in message.element.iterfind(STANZA_ID) if _is_by(child, by)), None)
 

@@ -14,6 +14,6 @@ Hint = Literal["no-permanent-store", "no-store", "no-copy", "store"]
 
 def hinted(message: Stanza, hint: Hint) -> bool:
     """Whether the message has this hint. In an error it is only repeated, and means nothing (§5)."""
-    if message.type == "error" or _MENTIONED not in message.body:
+    if message.type == "error" or not message.mentions(_MENTIONED):
         return False
     return message.find(f"{{{HINTS}}}{hint}") is not None

@@ -7,7 +7,19 @@ from typing import Literal
 
 from net.xmpp.errors import StanzaError, StreamError
 from net.xmpp.jid import JID, JIDMalformed
-from net.xmpp.xml import CLIENT, MOST_ATTRIBUTES, XML, XML_LANG, Element, element, escape, inner, parse, serialise
+from net.xmpp.xml import (
+    CLIENT,
+    MOST_ATTRIBUTES,
+    XML,
+    XML_LANG,
+    Element,
+    element,
+    escape,
+    inner,
+    lone_body,
+    parse,
+    serialise,
+)
 
 Kind = Literal["message", "presence", "iq"]
 
@@ -24,7 +36,7 @@ class Stanza:
     RFC 6120 does not define, by Clark name.
     """
 
-    __slots__ = ("_body", "_element", "_wire", "extra", "from_", "id", "kind", "lang", "to", "type")
+    __slots__ = ("_alone", "_body", "_element", "_wire", "extra", "from_", "id", "kind", "lang", "to", "type")
 
     def __init__(
         self,
@@ -48,6 +60,7 @@ class Stanza:
         self.extra = extra
         self._element = content
         self._body = body if content is not None or body is not None else b""
+        self._alone = False  # known to be one <body/> and nothing else
         self._wire: bytes | None = None
 
     @classmethod
@@ -57,12 +70,15 @@ class Stanza:
         `content` is the element to take the content from, where it is not `node` itself. Raises `Malformed` when an
         address is no JID (RFC 6120 §8.1.1.1, §8.3.3.8), and `StreamError` when there are too many attributes.
         """
-        if len(node.attrib) > MOST_ATTRIBUTES:
+        attributes = node.items()
+        if len(attributes) > MOST_ATTRIBUTES:
             raise StreamError("policy-violation", f"more than {MOST_ATTRIBUTES} attributes")
         content = node if content is None else content
         stanza = cls(content.tag, content=content)
+        if stanza.kind == "message" and (body := lone_body(content)) is not None:
+            stanza._body, stanza._alone = body, True
         to = from_ = None
-        for name, value in node.items():
+        for name, value in attributes:
             if name == "to":
                 to = value
             elif name == "id":
@@ -115,34 +131,40 @@ class Stanza:
         """The text of the first child with this name, "" when there is none."""
         return self.element.findtext(tag) or ""
 
+    def mentions(self, text: bytes) -> bool:
+        """Whether this is anywhere in the content, serialised: what is not mentioned need not be looked for.
+
+        What the <body/> says does not count where there is nothing else.
+        """
+        return not self._alone and text in self.body
+
     # -- others made from this one
 
+    def _other(self) -> Stanza:
+        """The same once more, to become another. The content is shared, and serialised once for all."""
+        other = Stanza.__new__(Stanza)
+        other.kind, other.type, other.id, other.lang = self.kind, self.type, self.id, self.lang
+        other.to, other.from_, other.extra = self.to, self.from_, self.extra
+        other._element, other._body, other._alone, other._wire = self._element, self.body, self._alone, None
+        return other
+
     def addressed(self, to: JID | None) -> Stanza:
-        """The same for another recipient; the content is shared and serialised once for all."""
-        return Stanza(
-            self.kind,
-            type=self.type,
-            to=to,
-            from_=self.from_,
-            id=self.id,
-            lang=self.lang,
-            content=self._element,
-            body=self.body,
-            extra=self.extra,
-        )
+        """The same for another recipient."""
+        other = self._other()
+        other.to = to
+        return other
 
     def stamped(self, from_: JID | None) -> Stanza:
         """The same from another sender."""
-        other = self.addressed(self.to)
+        other = self._other()
         other.from_ = from_
         return other
 
     def with_content(self, *children: Element | bytes) -> Stanza:
         """The same with these elements, serialised or not, added to a copy of its content."""
         added = b"".join([child if isinstance(child, bytes) else serialise(child) for child in children])
-        other = self.emptied()
-        other.extra = self.extra
-        other._body = self.body + added
+        other = self._other()
+        other._element, other._body, other._alone = None, self.body + added, False
         if self._wire is not None and self._body:
             end = -len(self.kind) - 3
             other._wire = self._wire[:end] + added + self._wire[end:]
@@ -150,9 +172,9 @@ class Stanza:
 
     def without(self, children: Collection[Element]) -> Stanza:
         """The same without these of the elements in its content."""
-        other = self.addressed(self.to)
+        other = self._other()
         kept = b"".join(serialise(child) for child in self if child not in children)
-        other._element, other._body = None, kept
+        other._element, other._body, other._alone = None, kept, False
         return other
 
     def emptied(self) -> Stanza:
@@ -161,7 +183,7 @@ class Stanza:
 
     def at_rest(self) -> Stanza:
         """The same without its parsed tree, to be kept: an lxml tree holds the memory of its whole document."""
-        other = self.addressed(self.to)
+        other = self._other()
         other._element = None
         return other
 

@@ -114,15 +114,23 @@ def escape(text: str) -> str:
     return _escape(_FORBIDDEN.sub("", text), _QUOTE)
 
 
+def lone_body(node: Element) -> bytes | None:
+    """As `inner`, which takes longer, of an element with a <body/> in it and nothing else, as most messages are. None
+    if there is more to it, or if that cannot be told at a glance.
+    """
+    if len(node) != 1:
+        return None
+    child = node[0]
+    text = child.text
+    if child.tag != "body" or not text or len(child) or child.keys() or child.tail or node.text:
+        return None
+    if _MARKUP.search(text) is not None or "" in child.nsmap.values():
+        return None
+    return f"<body>{text}</body>".encode()
+
+
 def inner(node: Element) -> bytes:
     """What stands between the start tag and the end tag of an element, self-contained."""
-    if len(node) == 1:
-        # Most messages are a <body/> and nothing else: lxml takes longer for it.
-        child = node[0]
-        text = child.text
-        alone = child.tag == "body" and not (len(child) or child.keys() or child.tail or node.text)
-        if alone and text and _MARKUP.search(text) is None and "" not in child.nsmap.values():
-            return f"<body>{text}</body>".encode()
     whole = _text(node)
     if whole[-2] == "/":
         return b""

@@ -17,7 +17,7 @@ _MENTIONED = NAMESPACE.encode()
 
 def retracted_by(message: Stanza) -> str | None:
     """Of a retraction that can be told from others, which message it takes back; None for any other message."""
-    if _MENTIONED not in message.body or not message.id:
+    if not message.id or not message.mentions(_MENTIONED):
         return None
     retract = message.find(RETRACT)
     return retract.get("id") or None if retract is not None else None

@@ -45,8 +45,7 @@ def worth_keeping(message: Stanza) -> bool:
     """Whether the message belongs into an archive. Of hints that contradict each other, the one against it holds."""
     if message.type in NEVER:
         return False
-    body = message.body
-    if _HINTS in body:
+    if message.mentions(_HINTS):
         if hinted(message, "no-store") or hinted(message, "no-permanent-store"):
             return False
         if hinted(message, "store"):
@@ -54,4 +53,4 @@ def worth_keeping(message: Stanza) -> bool:
     if message.type in ONLY_IF_HINTED:
         return False
     # Without attributes it declares no namespace, so that is what it looks like. Most messages are known by this.
-    return body.startswith(b"<body>") or any(child.tag in CONTENT for child in message)
+    return message.body.startswith(b"<body>") or any(child.tag in CONTENT for child in message)

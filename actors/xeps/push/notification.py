@@ -178,7 +178,7 @@ def _conditions(error: Element | None) -> Iterator[str]:
 
 def withdrawn(message: Stanza, owner: JID) -> str | None:
     """The node at which the app server that has sent this takes nothing more from `owner` (§8); None for none."""
-    if b"affiliation" not in message.body:
+    if not message.mentions(b"affiliation"):
         return None
     for told in message.element.iterfind(f"{{{PUBSUB}}}pubsub"):
         for affiliation in told.iterfind(f"{{{PUBSUB}}}affiliation"):
