@@ -156,7 +156,7 @@ class MemoryArchive(Archive):
 
     def prepare(self, owner: str, entry: Entry) -> Prepared:
         doc = self._codec.encode(owner, entry.doc)
-        id = self._stamps.next(entry.when)
+        id = self._stamps.next(entry.when).hex()
         return Prepared(id, _Row(id, entry.peer, doc, entry.part, entry.waiting, entry.receipt, 0, 0))
 
     def put(self, owner: str, prepared: Sequence[Prepared]) -> None:

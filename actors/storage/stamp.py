@@ -78,8 +78,8 @@ class Stamps:
         self._sequence = 0
         self._noise: list[int] = []
 
-    def next(self, when: float) -> str:
-        """A new id for an entry of time `when` (UTC seconds). ValueError outside the years 1970 to 9999."""
+    def next(self, when: float) -> bytes:
+        """A new id, `packed`, for an entry of time `when` (UTC seconds). ValueError outside the years 1970 to 9999."""
         if not 0 <= when < LATEST:
             raise ValueError(f"no time for an archive: {when}")
         tick = _tick(when)
@@ -89,4 +89,4 @@ class Stamps:
             self._newest, self._sequence = tick, 0
         else:
             self._sequence += 1
-        return (tick << 60 | self._sequence << 32 | self._noise.pop()).to_bytes(LENGTH // 2).hex()
+        return (tick << 60 | self._sequence << 32 | self._noise.pop()).to_bytes(LENGTH // 2)

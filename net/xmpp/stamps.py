@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime, timedelta, timezone
 
-from net.xmpp.xml import Element, element
+from net.xmpp.xml import element, serialise
 
 DELAY = "{urn:xmpp:delay}delay"
 
@@ -34,6 +34,6 @@ def read_stamp(text: str) -> float:
     return whole.timestamp()
 
 
-def delay(by: str, since: float) -> Element:
+def delay(by: str, since: float) -> bytes:
     """The note that `by` has kept a stanza since that time (XEP-0203 §2)."""
-    return element(DELAY, None, **{"from": by, "stamp": stamp(since)})
+    return serialise(element(DELAY, None, **{"from": by, "stamp": stamp(since)}))

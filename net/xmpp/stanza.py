@@ -75,8 +75,8 @@ class Stanza:
             raise StreamError("policy-violation", f"more than {MOST_ATTRIBUTES} attributes")
         content = node if content is None else content
         stanza = cls(content.tag, content=content)
-        if stanza.kind == "message" and (body := lone_body(content)) is not None:
-            stanza._body, stanza._alone = body, True
+        stanza._body = lone_body(content)
+        stanza._alone = stanza._body is not None
         to = from_ = None
         for name, value in attributes:
             if name == "to":
@@ -160,9 +160,8 @@ class Stanza:
         other.from_ = from_
         return other
 
-    def with_content(self, *children: Element | bytes) -> Stanza:
-        """The same with these elements, serialised or not, added to a copy of its content."""
-        added = b"".join([child if isinstance(child, bytes) else serialise(child) for child in children])
+    def with_content(self, added: bytes) -> Stanza:
+        """The same with these elements, serialised, added to its content."""
         other = self._other()
         other._element, other._body, other._alone = None, self.body + added, False
         if self._wire is not None and self._body:

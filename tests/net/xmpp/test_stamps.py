@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from net.xmpp.stamps import delay, read_stamp, stamp
+from net.xmpp.xml import parse
 
 
 def test_a_stamp_is_in_utc() -> None:
@@ -69,6 +70,6 @@ def test_any_text_is_a_time_or_a_value_error(text: str) -> None:
 
 
 def test_a_delay_names_who_kept_the_stanza_and_since_when() -> None:
-    note = delay("capulet.com", 1031699305)
+    note = parse(delay("capulet.com", 1031699305))
     assert note.tag == "{urn:xmpp:delay}delay"
     assert dict(note.attrib) == {"from": "capulet.com", "stamp": "2002-09-10T23:08:25Z"}
