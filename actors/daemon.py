@@ -60,7 +60,7 @@ def _spare_collections() -> None:
     What lives that long is not garbage in the end: `tests/actors/test_garbage.py`.
     """
     gc.freeze()
-    gc.set_threshold(2_000, 10, 1_000_000)
+    gc.set_threshold(10_000, 2, 1_000_000)
 
 
 def _allow_most_files() -> None:

@@ -6,28 +6,41 @@ would give the interpreter lock away at each of them. So there is one for 256 ro
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
 from itertools import chain
+from types import MappingProxyType
 from typing import Any
 
 from sqlalchemy import Connection, Dialect, Insert, bindparam
+from sqlalchemy.types import TypeEngine
 
 SIZES = (256, 128, 64, 32, 16, 8, 4, 2, 1)
 """Rows of one statement. SQLite takes 32,766 parameters, PostgreSQL 65,535."""
 
 
 class Insertion:
-    """`statement` for rows, each a tuple of the table's columns in their order, given to the driver as they are.
+    """`statement` for rows, each a tuple of the table's columns in their order.
 
-    `dialect` is one whose parameters have places and no names.
+    `dialect` is one whose parameters have places and no names. `exact` says by the type of a column what makes its
+    values what the driver likes best; those of other columns it is given as they are.
     """
 
     is_select = False
 
-    def __init__(self, statement: Insert, dialect: Dialect) -> None:
+    def __init__(
+        self,
+        statement: Insert,
+        dialect: Dialect,
+        exact: Mapping[type[TypeEngine[Any]], Callable[[Any], Any]] = MappingProxyType({}),
+    ) -> None:
         self._statement = statement
         self._dialect = dialect
+        self._exact = [
+            (place, exact[type(column.type)])
+            for place, column in enumerate(statement.table.columns)
+            if type(column.type) in exact
+        ]
         self._text = cache(self._compiled)
 
     def run(self, connection: Connection, rows: Sequence[tuple[Any, ...]]) -> None:
@@ -35,9 +48,17 @@ class Insertion:
         begin = 0
         for size in SIZES:
             while len(rows) - begin >= size:
-                values = tuple(chain.from_iterable(rows[begin : begin + size]))
-                connection.exec_driver_sql(self._text(size), values)
+                values = chain.from_iterable(self._exactly(rows[begin : begin + size]))
+                connection.exec_driver_sql(self._text(size), tuple(values))
                 begin += size
+
+    def _exactly(self, rows: Sequence[tuple[Any, ...]]) -> Iterable[tuple[Any, ...]]:
+        if not self._exact:
+            return rows
+        columns: list[Iterable[Any]] = [*zip(*rows, strict=True)]
+        for place, convert in self._exact:
+            columns[place] = map(convert, columns[place])
+        return zip(*columns, strict=True)
 
     def _compiled(self, size: int) -> str:
         columns = self._statement.table.columns

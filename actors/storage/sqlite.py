@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from alembic.util import CommandError
-from sqlalchemy import URL, Connection, create_engine, event, insert
+from sqlalchemy import URL, Boolean, Connection, LargeBinary, Text, create_engine, event, insert
 from sqlalchemy.dialects.sqlite import pysqlite
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import NullPool
@@ -21,8 +21,12 @@ from actors.storage.writer import WRITES, Writer
 LANES = 1
 """One file has one writer at a time."""
 
+# What is not exactly one of these, the driver asks each time what it would rather be (PEP 246), and that takes as long
+# as to insert it.
+EXACT = {LargeBinary: bytearray, Boolean: int, Text: str}
+
 # The standard's words for it would have each row inserted by itself.
-APPEND = Insertion(insert(entry).prefix_with("OR IGNORE"), pysqlite.dialect(paramstyle="qmark"))
+APPEND = Insertion(insert(entry).prefix_with("OR IGNORE"), pysqlite.dialect(paramstyle="qmark"), EXACT)
 
 PATIENCE = 5.0
 """Seconds to wait while another process holds the file."""
