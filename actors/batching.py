@@ -8,10 +8,10 @@ said when they are stored. A message that could not be stored has never been the
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, cast
-
-import msgspec
+from collections.abc import Callable, Mapping, Sequence
+from itertools import groupby
+from operator import itemgetter
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from actors.actor import Actor
 from actors.mailbox import Inbound, Outbound, Receipt, Returned, Waited
@@ -28,23 +28,26 @@ MOST_CHARACTERS = 100_000
 
 Stanzas = Outbound | Inbound | Returned
 
+_PLACE = itemgetter(0)
 
-class Held(msgspec.Struct, frozen=True):
-    """Of one message: what is to be stored, and what is to be done when it is. `receipt`: nobody else has it yet."""
 
-    message: Stanzas
-    receipt: Receipt | None
-    entries: list[tuple[Archive, Prepared]]
-    effects: list[tuple[Callable[..., Any], tuple[Any, ...]]]
+class Batch(NamedTuple):
+    """`messages`: in the order in which they came, each with its receipt, which nobody else has yet. In the same order
+    and with the places of their messages, `entries`: what is to be stored, and `effects`: what is done when it is.
+    """
+
+    messages: list[tuple[Stanzas, Receipt | None]]
+    entries: list[tuple[int, Archive, Prepared]]
+    effects: list[tuple[int, Callable[..., Any], tuple[Any, ...]]]
 
 
 class Batching(Actor):
-    """The fields are those of `actors.user.User`. `unfinished`: what is held, in the order in which it came."""
+    """The fields are those of `actors.user.User`. `unfinished`: the messages of the batch, if there is one."""
 
     batches = frozenset((Outbound, Inbound, Waited, Returned))
 
     jid: JID
-    unfinished: list[Held]
+    _batch: Batch | None = None
     _weight = 0
     _receipt: Receipt | None
     _message: Stanzas | None
@@ -60,13 +63,13 @@ class Batching(Actor):
         else:
             self.finish()
 
-    def _hold(self, message: Stanzas) -> Held:
-        held = Held(message, self._receipt, [], [])
-        if self.unfinished:
-            self.unfinished.append(held)
-        else:
-            self.unfinished = [held]
-        return held
+    def _hold(self, message: Stanzas) -> Batch:
+        batch = self._batch
+        if batch is None:
+            batch = self._batch = Batch([], [], [])
+            self.unfinished = batch.messages
+        batch.messages.append((message, self._receipt))
+        return batch
 
     def keep(self, archive: Archive, entry: Entry) -> str:
         """Stores an entry of the user's, in handling a message: its new id. Raises StorageError, or does so later."""
@@ -74,16 +77,18 @@ class Batching(Actor):
         if message is None:
             return archive.append(self.jid, entry)
         prepared = archive.prepare(self.jid, entry)
-        last = self.unfinished[-1] if self.unfinished else None
-        held = last if last is not None and last.message is message else self._hold(message)
-        held.entries.append((archive, prepared))
+        batch = self._batch
+        if batch is None or batch.messages[-1][0] is not message:
+            batch = self._hold(message)
+        batch.entries.append((len(batch.messages) - 1, archive, prepared))
         self._weight += len(entry.doc)
         return prepared.id
 
     def once_kept(self, effect: Callable[..., Any], *arguments: Any) -> None:
         """Calls this now or, while what has led to it is not stored yet, as soon as it is."""
-        if self.unfinished:
-            self.unfinished[-1].effects.append((effect, arguments))
+        batch = self._batch
+        if batch is not None:
+            batch.effects.append((len(batch.messages) - 1, effect, arguments))
         else:
             effect(*arguments)
 
@@ -95,7 +100,7 @@ class Batching(Actor):
     def finish_later(self, wake: Callable[[], None]) -> Callable[[], None] | None:
         """As `finish`, but while it is being stored nothing of the actor's waits."""
         batch = self._taken()
-        archives = {archive for held in batch for archive, _ in held.entries}
+        archives = {archive for _, archive, _ in batch.entries}
         if len(archives) != 1:
             self._let_out(batch, self._store(batch))
             return None
@@ -105,53 +110,72 @@ class Batching(Actor):
             outcome.append(fault)
             wake()
 
-        archives.pop().put_soon(self.jid, [prepared for held in batch for _, prepared in held.entries], stored)
-        return lambda: self._let_out(batch, self._outcomes(batch, outcome[0]))
+        archives.pop().put_soon(self.jid, [prepared for _, _, prepared in batch.entries], stored)
+        return lambda: self._let_out(batch, self._failures(batch, outcome[0]))
 
-    def _taken(self) -> list[Held]:
-        batch, self.unfinished, self._weight = self.unfinished, [], 0
+    def _taken(self) -> Batch:
+        batch = self._batch or Batch([], [], [])
+        self._batch, self.unfinished, self._weight = None, (), 0
         return batch
 
-    def _let_out(self, batch: Sequence[Held], outcomes: Sequence[StorageError | None]) -> None:
+    def _let_out(self, batch: Batch, failures: Mapping[int, StorageError]) -> None:
         under_way = self._message, self._receipt
-        for held, error in zip(batch, outcomes, strict=True):
-            if error is not None:
-                self._as_user._refuse(held.message, held.receipt, error)
-                continue
-            for effect, arguments in held.effects:
-                try:
-                    effect(*arguments)
-                except Exception as fault:
-                    carried = next((each for each in arguments if isinstance(each, Receipt)), None)
-                    self._as_user._refuse(held.message, carried, self._failed(fault))
+        effects = batch.effects
+        if failures:
+            refusals = [
+                (place, self._as_user._refuse, (*batch.messages[place], error)) for place, error in failures.items()
+            ]
+            effects = sorted(refusals + [each for each in effects if each[0] not in failures], key=_PLACE)
+        for place, effect, arguments in effects:
+            try:
+                effect(*arguments)
+            except Exception as fault:
+                carried = next((each for each in arguments if isinstance(each, Receipt)), None)
+                self._as_user._refuse(batch.messages[place][0], carried, self._failed(fault))
         self._message, self._receipt = under_way
 
     def fail(self, message: Any, rest: list[Any], crash: BaseException) -> None:
         """Of the message that did it nothing has come: it may be tried once more. What came before it is finished."""
-        self.unfinished = [held for held in self.unfinished if held.message is not message]
+        batch = self._batch
+        if batch is not None and batch.messages[-1][0] is message:
+            messages, entries, effects = self._taken()
+            place = len(messages) - 1
+            if place:
+                self._batch = Batch(
+                    messages[:place],
+                    [each for each in entries if each[0] != place],
+                    [each for each in effects if each[0] != place],
+                )
+                self.unfinished = self._batch.messages
         super().fail(message, rest, crash)
 
-    def _store(self, batch: Sequence[Held]) -> list[StorageError | None]:
-        """All of it at once or, if that fails, each by itself: what became of each."""
+    def _store(self, batch: Batch) -> Mapping[int, StorageError]:
+        """All of it at once or, if that fails, each by itself: by its place, what has gone wrong with a message."""
         try:
-            self._put([entry for held in batch for entry in held.entries])
+            self._put(batch.entries)
         except Exception as fault:
-            return self._outcomes(batch, fault)
-        return self._outcomes(batch, None)
+            return self._failures(batch, fault)
+        return {}
 
-    def _outcomes(self, batch: Sequence[Held], fault: Exception | None) -> list[StorageError | None]:
-        """What became of each, `fault` being what went wrong with all of them together."""
-        if fault is None:
-            return [None] * len(batch)
-        if len(batch) == 1:
-            return [fault if isinstance(fault, StorageError) else self._failed(fault)]
-        return [outcome for held in batch for outcome in self._store([held])]
+    def _failures(self, batch: Batch, fault: Exception | None) -> Mapping[int, StorageError]:
+        """What has gone wrong with each, `fault` being what went wrong with all of them together."""
+        failures: dict[int, StorageError] = {}
+        if fault is not None:
+            for place, entries in groupby(batch.entries, _PLACE):
+                try:
+                    if len(batch.messages) == 1:
+                        raise fault
+                    self._put([*entries])
+                except StorageError as error:
+                    failures[place] = error
+                except Exception as error:
+                    failures[place] = self._failed(error)
+        return failures
 
     def _failed(self, fault: Exception) -> StorageError:
         log.error("%r failed to finish", self, exc_info=fault)
         return StorageError("something is wrong in the server")
 
-    def _put(self, entries: Sequence[tuple[Archive, Prepared]]) -> None:
-        archives = {archive for archive, _ in entries}
-        for archive in archives:
-            archive.put(self.jid, [prepared for where, prepared in entries if where is archive])
+    def _put(self, entries: Sequence[tuple[int, Archive, Prepared]]) -> None:
+        for archive in {archive for _, archive, _ in entries}:
+            archive.put(self.jid, [prepared for _, where, prepared in entries if where is archive])
