@@ -38,17 +38,17 @@ class End:
         self.listed: bytes = row.listed
         self.unlisted: int = row.unlisted
 
-    def add(self, entries: Iterable[tuple[bytes, int, tuple[Any, ...]]]) -> list[tuple[Any, ...]]:
-        """The rows of entries that come next, each given by its id, which may be any, its size, and what is between id
-        and number in the table.
+    def add(self, entries: Iterable[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
+        """The rows of entries that come next, each given by its size and what is in the table from id, which may be any,
+        to number.
         """
         rows = []
         archive, number, total = self.archive, self.number, self.total
-        for id, size, columns in entries:
+        for size, *columns in entries:
             number += 1
             total += size
-            rows.append((archive, id, *columns, number, total))
-            self.id = max(self.id, id)
+            rows.append((archive, *columns, number, total))
+            self.id = max(self.id, columns[0])
         self.unlisted += len(rows)
         self.number, self.total = number, total
         return rows

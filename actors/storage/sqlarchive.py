@@ -41,7 +41,7 @@ class SqlArchive(Archive):
         id = self._stamps.next(entry.when)
         peer, part = entry.peer, entry.part
         columns = peer_key(peer), peer_key(part), peer, part, doc, entry.waiting, entry.receipt
-        return Prepared(id.hex(), (id, len(doc.encode()), columns))
+        return Prepared(id.hex(), (len(doc.encode()), id, *columns))
 
     def put(self, owner: str, prepared: Sequence[Prepared]) -> None:
         end = AsyncResult()
