@@ -39,8 +39,8 @@ class End:
         self.unlisted: int = row.unlisted
 
     def add(self, entries: Iterable[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
-        """The rows of entries that come next, each given by its size and what is in the table from id, which may be any,
-        to number.
+        """The rows of entries that come next, each given by its size and what is in the table before number, but for the
+        archive. Ids may be any.
         """
         rows = []
         archive, number, total = self.archive, self.number, self.total

@@ -12,7 +12,6 @@ from actors.user import User
 from net.xmpp.errors import StanzaError
 from net.xmpp.forwarding import forwarded
 from net.xmpp.hints import hinted
-from net.xmpp.jid import JID
 from net.xmpp.signs import Sign, signs
 from net.xmpp.stanza import Stanza
 from net.xmpp.xml import Element
@@ -141,16 +140,19 @@ class Carbons(Feature):
 
 def eligible(message: Stanza, direction: Direction) -> bool:
     """Whether a message that is no error may be copied (§6.1; §9 and XEP-0334 §4.3 for the sender's wish)."""
-    if message.find(PRIVATE) is not None or hinted(message, "no-copy"):
+    if hinted(message, "no-copy") or (message.mentions(b"urn:xmpp:carbons:2") and message.find(PRIVATE) is not None):
+        return False
+    if direction == "received" and _is_occupants(message):
+        return False  # the room sends it to each client that is there
+    return message.type == "chat" or bool(signs(message) & COPIED.get(message.type, COPIED["normal"]))
+
+
+def _is_occupants(message: Stanza) -> bool:
+    """Whether somebody in a room says it, and only here."""
+    if message.from_ is None or not message.from_.resource or not message.mentions(b"muc#user"):
         return False
     found = signs(message)
-    if direction == "received" and Sign.ROOM in found and Sign.INVITATION not in found and _is_occupants(message.from_):
-        return False  # the room sends it to each client that is there
-    return message.type == "chat" or bool(found & COPIED.get(message.type, COPIED["normal"]))
-
-
-def _is_occupants(jid: JID | None) -> bool:
-    return jid is not None and bool(jid.resource)
+    return Sign.ROOM in found and Sign.INVITATION not in found
 
 
 def _is_from(message: Stanza, user: User, resource: Resource) -> bool:

@@ -74,9 +74,10 @@ class Stanza:
         if len(attributes) > MOST_ATTRIBUTES:
             raise StreamError("policy-violation", f"more than {MOST_ATTRIBUTES} attributes")
         content = node if content is None else content
-        stanza = cls(content.tag, content=content)
-        stanza._body = lone_body(content)
-        stanza._alone = stanza._body is not None
+        body = lone_body(content)
+        # Hardly anybody looks into a body alone, so its tree need not be kept as long as the stanza.
+        stanza = cls(content.tag, content=content if body is None else None, body=body)
+        stanza._alone = body is not None
         to = from_ = None
         for name, value in attributes:
             if name == "to":
