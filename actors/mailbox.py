@@ -30,7 +30,11 @@ if TYPE_CHECKING:
 
 
 class Message(msgspec.Struct, frozen=True):
-    """What all of them are: frozen, slotted, cheap to make."""
+    """What all of them are: frozen, slotted, cheap to make.
+
+    Those that come with every stanza are nothing to the garbage collector (`gc=False`): what is in them does not lead
+    back to them, but for a mailbox, which lets go of them.
+    """
 
 
 class Mark(NamedTuple):
@@ -67,7 +71,7 @@ def _tag(stream: str) -> str:
     return blake2b(stream.encode(), digest_size=4).hexdigest()
 
 
-class Receipt(Message, frozen=True):
+class Receipt(Message, frozen=True, gc=False):
     """Travels with what comes of a stanza whose client wants to know that it has been handled (XEP-0198).
 
     Whoever is done with its part says so with `handled`, once. Who hands on more than one part says `split` first, for
@@ -100,7 +104,7 @@ class Receipt(Message, frozen=True):
 # -- to a Session
 
 
-class Deliver(Message, frozen=True):
+class Deliver(Message, frozen=True, gc=False):
     """From its User: write this stanza to the client.
 
     `shared`: the keys of the resources that have been given it, if there are several.
@@ -111,13 +115,13 @@ class Deliver(Message, frozen=True):
     receipt: Receipt | None = None
 
 
-class Handled(Message, frozen=True):
+class Handled(Message, frozen=True, gc=False):
     """From whoever is done with a part of the stanza of this number."""
 
     number: int
 
 
-class Split(Message, frozen=True):
+class Split(Message, frozen=True, gc=False):
     """From whoever has one more part of the stanza of this number to be handled."""
 
     number: int
@@ -268,7 +272,7 @@ class Settled(Message, frozen=True):
     session: Inbox
 
 
-class Outbound(Message, frozen=True):
+class Outbound(Message, frozen=True, gc=False):
     """From a Session: what its client sent, checked and stamped with its full JID."""
 
     stanza: Stanza
@@ -340,7 +344,7 @@ class Revive(Message, frozen=True):
     since: float
 
 
-class Returned(Message, frozen=True):
+class Returned(Message, frozen=True, gc=False):
     """From a Session that had closed when it was to deliver this, or whose client has never acknowledged it.
 
     `shared` as in `Deliver`.
@@ -392,14 +396,14 @@ class Sleep(Message, frozen=True):
 # -- to a User, a Host
 
 
-class Inbound(Message, frozen=True):
+class Inbound(Message, frozen=True, gc=False):
     """From the router: a stanza addressed to you."""
 
     stanza: Stanza
     receipt: Receipt | None = None
 
 
-class Waited(Inbound, frozen=True):
+class Waited(Inbound, frozen=True, gc=False):
     """From a User to itself: it has waited for Sessions to settle, and has its turn now."""
 
 

@@ -39,8 +39,8 @@ class End:
         self.unlisted: int = row.unlisted
 
     def add(self, entries: Iterable[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
-        """The rows of entries that come next, each given by its size and what is in the table before number, but for the
-        archive. Ids may be any.
+        """The rows of entries that come next, each given by its size, its id, which may be any, and what is between id
+        and number in the table.
         """
         rows = []
         archive, number, total = self.archive, self.number, self.total

@@ -129,7 +129,7 @@ class Map(Generic[D]):
         raise NotImplementedError
 
 
-class Prepared(msgspec.Struct, frozen=True):
+class Prepared(msgspec.Struct, frozen=True, gc=False):
     """An entry on its way into an archive: its id, and what the backend has made of it."""
 
     id: str
