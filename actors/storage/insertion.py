@@ -6,7 +6,7 @@ would give the interpreter lock away at each of them. So there is one for 256 ro
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from itertools import chain
 from types import MappingProxyType
@@ -36,9 +36,10 @@ class Insertion:
     ) -> None:
         self._statement = statement
         self._dialect = dialect
+        columns = statement.table.columns
         self._exact = [
-            (place, exact[type(column.type)])
-            for place, column in enumerate(statement.table.columns)
+            (slice(place, None, len(columns)), exact[type(column.type)])
+            for place, column in enumerate(columns)
             if type(column.type) in exact
         ]
         self._text = cache(self._compiled)
@@ -48,17 +49,11 @@ class Insertion:
         begin = 0
         for size in SIZES:
             while len(rows) - begin >= size:
-                values = chain.from_iterable(self._exactly(rows[begin : begin + size]))
+                values = [*chain.from_iterable(rows[begin : begin + size])]
+                for column, convert in self._exact:
+                    values[column] = map(convert, values[column])
                 connection.exec_driver_sql(self._text(size), tuple(values))
                 begin += size
-
-    def _exactly(self, rows: Sequence[tuple[Any, ...]]) -> Iterable[tuple[Any, ...]]:
-        if not self._exact:
-            return rows
-        columns: list[Iterable[Any]] = [*zip(*rows, strict=True)]
-        for place, convert in self._exact:
-            columns[place] = map(convert, columns[place])
-        return zip(*columns, strict=True)
 
     def _compiled(self, size: int) -> str:
         columns = self._statement.table.columns
