@@ -198,7 +198,7 @@ class _FormerInbox:
     def __get__(self, actor: Actor | None, _owner: type) -> Inbox:
         inbox = actor._former_inbox() if actor is not None else None
         if inbox is None:
-            raise AttributeError("actor_inbox")
+            raise AttributeError(f"{actor!r} has no mailbox")
         return inbox
 
 

@@ -159,20 +159,21 @@ class Batching(Actor):
 
     def _failures(self, batch: Batch, fault: Exception | None) -> Mapping[int, StorageError]:
         """What has gone wrong with each, `fault` being what went wrong with all of them together."""
-        failures: dict[int, StorageError] = {}
-        if fault is not None:
-            for place, entries in groupby(batch.entries, _PLACE):
-                try:
-                    if len(batch.messages) == 1:
-                        raise fault
-                    self._put([*entries])
-                except StorageError as error:
-                    failures[place] = error
-                except Exception as error:
-                    failures[place] = self._failed(error)
+        if fault is None:
+            return {}
+        if len(batch.messages) == 1:
+            return {0: self._failed(fault)}
+        failures = {}
+        for place, entries in groupby(batch.entries, _PLACE):
+            try:
+                self._put([*entries])
+            except Exception as error:
+                failures[place] = self._failed(error)
         return failures
 
     def _failed(self, fault: Exception) -> StorageError:
+        if isinstance(fault, StorageError):
+            return fault
         log.error("%r failed to finish", self, exc_info=fault)
         return StorageError("something is wrong in the server")
 

@@ -30,11 +30,7 @@ if TYPE_CHECKING:
 
 
 class Message(msgspec.Struct, frozen=True):
-    """What all of them are: frozen, slotted, cheap to make.
-
-    Those that come with every stanza are nothing to the garbage collector (`gc=False`): what is in them does not lead
-    back to them, but for a mailbox, which lets go of them.
-    """
+    """What all of them are: frozen, slotted, cheap to make."""
 
 
 class Mark(NamedTuple):
@@ -71,7 +67,7 @@ def _tag(stream: str) -> str:
     return blake2b(stream.encode(), digest_size=4).hexdigest()
 
 
-class Receipt(Message, frozen=True, gc=False):
+class Receipt(Message, frozen=True):
     """Travels with what comes of a stanza whose client wants to know that it has been handled (XEP-0198).
 
     Whoever is done with its part says so with `handled`, once. Who hands on more than one part says `split` first, for
@@ -104,7 +100,7 @@ class Receipt(Message, frozen=True, gc=False):
 # -- to a Session
 
 
-class Deliver(Message, frozen=True, gc=False):
+class Deliver(Message, frozen=True):
     """From its User: write this stanza to the client.
 
     `shared`: the keys of the resources that have been given it, if there are several.
@@ -115,13 +111,13 @@ class Deliver(Message, frozen=True, gc=False):
     receipt: Receipt | None = None
 
 
-class Handled(Message, frozen=True, gc=False):
+class Handled(Message, frozen=True):
     """From whoever is done with a part of the stanza of this number."""
 
     number: int
 
 
-class Split(Message, frozen=True, gc=False):
+class Split(Message, frozen=True):
     """From whoever has one more part of the stanza of this number to be handled."""
 
     number: int
@@ -272,7 +268,7 @@ class Settled(Message, frozen=True):
     session: Inbox
 
 
-class Outbound(Message, frozen=True, gc=False):
+class Outbound(Message, frozen=True):
     """From a Session: what its client sent, checked and stamped with its full JID."""
 
     stanza: Stanza
@@ -344,7 +340,7 @@ class Revive(Message, frozen=True):
     since: float
 
 
-class Returned(Message, frozen=True, gc=False):
+class Returned(Message, frozen=True):
     """From a Session that had closed when it was to deliver this, or whose client has never acknowledged it.
 
     `shared` as in `Deliver`.
@@ -396,14 +392,14 @@ class Sleep(Message, frozen=True):
 # -- to a User, a Host
 
 
-class Inbound(Message, frozen=True, gc=False):
+class Inbound(Message, frozen=True):
     """From the router: a stanza addressed to you."""
 
     stanza: Stanza
     receipt: Receipt | None = None
 
 
-class Waited(Inbound, frozen=True, gc=False):
+class Waited(Inbound, frozen=True):
     """From a User to itself: it has waited for Sessions to settle, and has its turn now."""
 
 

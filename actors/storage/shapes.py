@@ -130,7 +130,9 @@ class Map(Generic[D]):
 
 
 class Prepared(msgspec.Struct, frozen=True, gc=False):
-    """An entry on its way into an archive: its id, and what the backend has made of it."""
+    """An entry on its way into an archive: its id, and what the backend has made of it: text, numbers and the like, so
+    that the garbage collector need not look there.
+    """
 
     id: str
     row: Any

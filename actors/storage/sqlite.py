@@ -22,7 +22,7 @@ LANES = 1
 """One file has one writer at a time."""
 
 # What is not exactly one of these, the driver asks each time what it would rather be (PEP 246), and that takes as long
-# as to insert it.
+# as to insert it. No column of an entry may be null.
 EXACT = {LargeBinary: bytearray, Boolean: int, Text: str}
 
 # The standard's words for it would have each row inserted by itself.

@@ -125,7 +125,8 @@ class Offline(Feature):
 
     def _noted(self, message: Stanza, since: float) -> Stanza:
         """The message with a note since when it waits; one that has waited before says so already."""
-        if any(note.get("from") == self.domain.name for note in message.element.iterfind(DELAY)):
+        mentioned = message.mentions(b"urn:xmpp:delay")
+        if mentioned and any(note.get("from") == self.domain.name for note in message.element.iterfind(DELAY)):
             return message
         return message.with_content(delay(self.domain.name, since))
 

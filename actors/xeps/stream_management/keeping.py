@@ -36,7 +36,7 @@ class Letter(NamedTuple):
     def late(self, by: str) -> Stanza:
         """The stanza; if it is a message, with the note that `by` has kept it since then (XEP-0203)."""
         stanza = self.stanza
-        if stanza.kind != "message" or any(True for _ in stanza.element.iterfind(DELAY)):
+        if stanza.kind != "message" or (stanza.mentions(b"urn:xmpp:delay") and stanza.find(DELAY) is not None):
             return stanza
         return stanza.with_content(delay(by, self.when))
 

@@ -193,6 +193,24 @@ def test_adding_content_leaves_the_original_as_it_was() -> None:
     assert stanza.wire == b"<message><body>hi</body>tail</message>"
 
 
+def test_what_a_body_alone_says_mentions_nothing() -> None:
+    words = one_stanza(b"<message><body>urn:a</body></message>")
+    assert not words.mentions(b"urn:a")
+    meant = words.with_content(b'<x xmlns="urn:a"/>')
+    for other in (meant, meant.addressed(ROMEO), meant.stamped(ROMEO), meant.at_rest()):
+        assert other.mentions(b"urn:a")
+    assert not meant.without([meant.element[1]]).mentions(b"urn:b")
+    assert one_stanza(b"<message><body xml:lang='urn:a'>x</body></message>").mentions(b"urn:a")
+    assert one_stanza(b"<message><body>x</body><x xmlns='urn:a'/></message>").mentions(b"urn:a")
+
+
+def test_a_body_alone_can_be_looked_into_all_the_same() -> None:
+    stanza = one_stanza(b"<message><body>&lt;a&gt;</body></message>")
+    plain = one_stanza(b"<message><body>a</body></message>")
+    assert (stanza.text("body"), plain.text("body")) == ("<a>", "a")
+    assert [child.tag for child in plain] == ["body"]
+
+
 def test_content_added_from_another_stanza_stands_by_itself() -> None:
     other = one_stanza(b"<iq><a:a xmlns:a='urn:a'><a:b/>x</a:a>tail</iq>")
     assert other.payload is not None

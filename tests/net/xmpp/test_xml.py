@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from lxml import etree
 
-from net.xmpp.xml import element, escape, inner, parse, plain, serialise
+from net.xmpp.xml import element, escape, inner, lone_body, parse, plain, serialise
 from tests.net.xmpp.streams import tree
 
 ANYTHING = st.text(st.characters(codec=None))
@@ -169,11 +169,20 @@ def test_what_most_messages_are_is_written_as_anything_else_is(
     if lang:
         child.set("{http://www.w3.org/XML/1998/namespace}lang", "en")
     node = element("message", before, child)
+    assert lone_body(node) in (None, inner(node))
     again = parse(b"<message>" + inner(node) + b"</message>")
     assert tree(again) == tree(node)
+
+
+def test_a_body_alone_is_written_at_a_glance() -> None:
+    assert lone_body(element("message", None, element("body", "ciao, \N{WAVING HAND SIGN}"))) is not None
+    assert lone_body(element("message", None, element("body", "ciao"), element("thread", "1"))) is None
+    assert lone_body(element("message")) is None
 
 
 def test_a_body_in_no_namespace_says_so_whatever_it_contains() -> None:
     for text in ("x", "&amp;"):
         content = f'<body xmlns="">{text}</body>'
-        assert inner(parse(f"<message>{content}</message>".encode())).decode() == content
+        node = parse(f"<message>{content}</message>".encode())
+        assert inner(node).decode() == content
+        assert lone_body(node) is None
