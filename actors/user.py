@@ -11,8 +11,6 @@ from actors.batching import Stanzas
 from actors.contacts import QUERY, Contacts
 from actors.delivery import Fate, recipients
 from actors.mailbox import (
-    Bind,
-    BindRefused,
     Close,
     Deliver,
     Due,
@@ -23,22 +21,15 @@ from actors.mailbox import (
     Mark,
     Message,
     Outbound,
-    Reattach,
     Receipt,
-    Released,
-    Resume,
-    ResumeRefused,
     Returned,
-    Settled,
-    Sleep,
-    Unbind,
     Waited,
 )
 from actors.presence import Presence
 from actors.resource import Key, Resource
-from actors.standing import Standing
 from actors.storage import StorageError
 from actors.subscription import TYPES
+from actors.succession import Succession
 from net.xmpp.errors import StanzaError
 from net.xmpp.jid import JID
 from net.xmpp.offers import SESSION
@@ -48,7 +39,7 @@ if TYPE_CHECKING:
     from actors.host import Domain
 
 
-class User(Standing):
+class User(Succession):
     """One bare JID, with an account or without: it also answers for those that do not exist.
 
     `resources` by resourcepart, in the order in which they were bound. `state` belongs to the features, by name.
@@ -337,75 +328,6 @@ class User(Standing):
         handler = self.domain.hooks.due.get(message.feature)
         if handler is not None:
             handler(self, message.what)
-
-    # -- the end, and what comes after it
-
-    @told(Sleep)
-    def on_sleep(self, message: Sleep) -> None:
-        self._sleepy = True
-
-    def on_idle(self) -> None:
-        """A User without Sessions leaves memory after a while, one without an account at once. State is in storage."""
-        if self.resources or self._settling is not None:
-            self._sleepy = False
-        elif self._sleepy or not self.started or not self.exists:
-            self._stop()
-        else:
-            self.domain.router.drowsy(self.jid, self.actor_inbox)
-
-    def on_stop(self) -> None:
-        self.domain.router.asleep(self.jid, self.actor_inbox)
-
-    def refuse(self, message: Any) -> None:
-        """What is told to a User that has ended is for the one that took its place, or will."""
-        if isinstance(message, Message):
-            self.domain.router.user(self.jid).tell(message)
-        else:
-            super().refuse(message)
-
-    def succeed(self, message: Any, left: list[Any]) -> None:
-        """After a crash another User starts from storage. It takes over the resources and what was `left` to do.
-
-        The message that did it is tried once more. If it crashes the second User too, or if a User cannot even start,
-        the message is dropped.
-        """
-        heir = User(self.domain, self.jid)
-        heir.resources = self.resources
-        heir._settling = self._settling
-        self.domain.router.place(self.jid, heir.actor_inbox)
-        for resource in heir.resources.values():
-            resource.session.tell(Reattach(heir.actor_inbox))
-        again = self.started and message is not self._suspect and isinstance(message, Message)
-        if again:
-            heir._suspect = message
-            heir.actor_inbox.tell(message)
-        for late in left:
-            heir.actor_inbox.tell(late)
-        if not again:
-            heir._drop(message)
-        if not heir.resources and heir._settling is None and heir.actor_inbox.empty():
-            heir.on_stop()
-
-    def _drop(self, message: Any) -> None:
-        """Whoever waits for something to come of the message is told that nothing will."""
-        error = StanzaError("internal-server-error")
-        match message:
-            case Inbound() | Outbound():
-                self.domain.router.bounce(message.stanza, error, message.receipt)
-            case Returned():
-                self.domain.router.bounce(message.stanza.emptied(), error, message.receipt)
-            case Resume():
-                message.session.tell(ResumeRefused())
-            case Bind():
-                message.session.tell(BindRefused(error))
-            case Unbind():
-                holder = self.resources.get(message.resource)
-                if holder is not None and holder.session is message.session:
-                    del self.resources[message.resource]
-                message.session.tell(Released())
-            case Settled():
-                for late in self._settled(message.session):
-                    self.domain.router.bounce(late.stanza, error, late.receipt)
 
     # -- asked at the edges
 
