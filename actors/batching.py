@@ -14,7 +14,8 @@ from operator import itemgetter
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from actors.actor import Actor
-from actors.mailbox import Inbound, Outbound, Receipt, Returned, Waited
+from actors.mailbox import Inbound, Outbound, Returned, Waited
+from actors.receipts import Receipt
 from actors.storage import Archive, Entry, Prepared, StorageError
 
 if TYPE_CHECKING:

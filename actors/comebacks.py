@@ -13,7 +13,6 @@ from actors.mailbox import (
     Close,
     Hibernates,
     Manage,
-    Receipt,
     Resumable,
     Resume,
     Resumed,
@@ -23,6 +22,7 @@ from actors.mailbox import (
     Unacknowledged,
 )
 from actors.presence import priority
+from actors.receipts import Receipt
 from actors.resource import Resource
 from actors.storage import StorageError
 from net.xmpp.errors import StanzaError, StreamError

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 from actors.actor import Inbox
-from actors.mailbox import Deliver, Handled, HibernationOver, Overdue, Receipt, Save, Split, Withheld
+from actors.mailbox import Deliver, Handled, HibernationOver, Overdue, Save, Split, Withheld
+from actors.receipts import Receipt
 from net.xmpp.stanza import Stanza
 
 if TYPE_CHECKING:

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING
 
 from actors.actor import Inbox
 from actors.clock import Clock
-from actors.mailbox import Inbound, Message, Receipt, Sleep
+from actors.mailbox import Inbound, Message, Sleep
 from actors.presence import FLEETING
+from actors.receipts import Receipt
 from actors.storage import StorageError
 from actors.user import User
 from net.xmpp.errors import StanzaError

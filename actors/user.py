@@ -18,14 +18,13 @@ from actors.mailbox import (
     Kick,
     ListClients,
     ListSessions,
-    Mark,
     Message,
     Outbound,
-    Receipt,
     Returned,
     Waited,
 )
 from actors.presence import Presence
+from actors.receipts import Mark, Receipt
 from actors.resource import Key, Resource
 from actors.storage import StorageError
 from actors.subscription import TYPES

@@ -15,7 +15,7 @@ from lxml import etree
 
 from actors.hooks import XEP, Feature, awakes, bound, outbound, overtaking, receptive, unbound, undeliverable
 from actors.host import Domain
-from actors.mailbox import Mark
+from actors.receipts import Mark
 from actors.resource import Resource
 from actors.storage import Archive, Entry, StorageError, moment, together
 from actors.user import User

@@ -9,7 +9,7 @@ import pytest
 from gevent.event import Event
 
 from actors import batching
-from actors.mailbox import Receipt
+from actors.receipts import Receipt
 from actors.storage import Prepared, StorageError
 from actors.storage.memory import MemoryArchive
 from actors.user import User

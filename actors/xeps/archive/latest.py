@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from actors.mailbox import Mark
+from actors.receipts import Mark
 from actors.storage import Archive, Entry
 from net.xmpp.jid import JID
 from net.xmpp.stanza import Stanza

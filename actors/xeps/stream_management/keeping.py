@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from actors.mailbox import Receipt
+from actors.receipts import Receipt
 from actors.resource import Key
 from actors.xeps.stream_management.saved import (
     Marks,

@@ -9,18 +9,8 @@ from msgspec.structs import replace
 
 from actors.actor import Inbox
 from actors.clock import Clock, Timer
-from actors.mailbox import (
-    Deliver,
-    Handled,
-    HibernationOver,
-    Message,
-    Overdue,
-    Receipt,
-    Returned,
-    Save,
-    Split,
-    Withheld,
-)
+from actors.mailbox import Deliver, Handled, HibernationOver, Message, Overdue, Returned, Save, Split, Withheld
+from actors.receipts import Receipt
 from actors.storage import StorageError
 from actors.xeps.stream_management.keeping import Keeping, Letter
 from actors.xeps.stream_management.saved import SavedStanza, SavedStream, Streams

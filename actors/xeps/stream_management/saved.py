@@ -13,7 +13,7 @@ from zlib import crc32
 import msgspec
 
 from actors.access import Access
-from actors.mailbox import Receipt
+from actors.receipts import Receipt
 from actors.resource import Key
 from actors.storage import Map, Storage
 from net.xmpp.stanza import Stanza

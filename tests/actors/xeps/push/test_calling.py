@@ -4,7 +4,8 @@ from collections.abc import Sequence
 
 import pytest
 
-from actors.mailbox import Inbound, Receipt
+from actors.mailbox import Inbound
+from actors.receipts import Receipt
 from actors.storage import Prepared, StorageError
 from actors.storage.memory import MemoryArchive
 from net.transport import Disconnected

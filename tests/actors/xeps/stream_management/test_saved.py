@@ -1,6 +1,6 @@
 from typing import Any
 
-from actors.mailbox import Receipt
+from actors.receipts import Receipt
 from actors.xeps.stream_management.saved import NUMBERS, ORIGINS, Seen
 from net.xmpp.stanza import Stanza
 
