@@ -133,6 +133,7 @@ class Server:
             self.stop()
             raise
         try:
+            self.storage.rehearse()
             self.revive()
         except StorageError as error:
             self.stop()

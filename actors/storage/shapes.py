@@ -282,6 +282,9 @@ class Storage:
         """The backend's own kind of that shape."""
         raise NotImplementedError
 
+    def rehearse(self) -> None:
+        """Go through what clients will ask for, if a first time takes longer than others. Does not wait for that."""
+
     def forget(self, owner: str) -> None:
         """Delete everything of that owner from every store, at once: the account is gone."""
         raise NotImplementedError

@@ -1,6 +1,8 @@
 """Every statement the SQL backend runs, made once. Parameters are named after their columns."""
 
+from collections.abc import Iterator
 from functools import cache
+from itertools import product
 from typing import Any
 
 from sqlalchemy import (
@@ -288,3 +290,17 @@ def _seen_to_later(condition: ColumnElement[bool]) -> ColumnElement[bool]:
 
 def _bound(name: str) -> ColumnElement[Any]:
     return bindparam(name, type_=entry.c.id.type)
+
+
+def _early() -> Iterator[tuple[Select[Any] | CompoundSelect[Any], dict[str, Any]]]:
+    of_nobody = {"store": 0, "owner": ""}
+    yield END, of_nobody
+    yield EXTENT, of_nobody
+    for backwards, by_peer in product((False, True), repeat=2):
+        statement = page(backwards=backwards, by_peer=by_peer, by_part=False, by_id=False, waiting=False, by_word=False)
+        asked = of_nobody | {"lower": b"", "upper": b"", "limit": 0}
+        yield statement, asked | {"peer": "", "peer_key": 0} if by_peer else asked
+
+
+EARLY = [*_early()]
+"""What is looked for first of an archive, each with parameters by which nothing is found."""
