@@ -30,10 +30,6 @@ log = logging.getLogger(__name__)
 D = TypeVar("D")
 
 
-def _unheard(_outcome: object) -> None:
-    """Nobody waits for it."""
-
-
 class SqlStorage(Storage):
     """Survives the process: whoever was told that something is stored finds it again."""
 
@@ -71,8 +67,8 @@ class SqlStorage(Storage):
     def rehearse(self) -> None:
         # The text of a statement is made when it is first run, which takes up to ten times as long as to run it.
         for writer in self._writers:
-            for statement, asked in statements.EARLY:
-                writer.begin(Job((Step(statement, asked),)), _unheard)
+            for statement, asked in statements.early():
+                writer.begin(Job((Step(statement, asked),)))
 
     def forget(self, owner: str) -> None:
         steps = [Step(statement, {"owner": owner}) for statement in statements.FORGET]

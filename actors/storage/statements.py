@@ -292,7 +292,8 @@ def _bound(name: str) -> ColumnElement[Any]:
     return bindparam(name, type_=entry.c.id.type)
 
 
-def _early() -> Iterator[tuple[Select[Any] | CompoundSelect[Any], dict[str, Any]]]:
+def early() -> Iterator[tuple[Select[Any] | CompoundSelect[Any], dict[str, Any]]]:
+    """What is looked for first of an archive, each with parameters by which nothing is found."""
     of_nobody = {"store": 0, "owner": ""}
     yield END, of_nobody
     yield EXTENT, of_nobody
@@ -300,7 +301,3 @@ def _early() -> Iterator[tuple[Select[Any] | CompoundSelect[Any], dict[str, Any]
         statement = page(backwards=backwards, by_peer=by_peer, by_part=False, by_id=False, waiting=False, by_word=False)
         asked = of_nobody | {"lower": b"", "upper": b"", "limit": 0}
         yield statement, asked | {"peer": "", "peer_key": 0} if by_peer else asked
-
-
-EARLY = [*_early()]
-"""What is looked for first of an archive, each with parameters by which nothing is found."""

@@ -75,7 +75,7 @@ class Job:
 
 
 def _nobody(_outcome: Any) -> None:
-    """Hears nothing: the job has not begun."""
+    """Hears of the end of a job that nobody waits for, or that has not begun."""
 
 
 class _Spoilt(Exception):
@@ -114,7 +114,7 @@ class Writer:
             raise outcome
         return outcome
 
-    def begin(self, job: Job, then: Callable[[Any], None]) -> None:
+    def begin(self, job: Job, then: Callable[[Any], None] = _nobody) -> None:
         """As `run`, but waits only while the queue is full. `then` is called with the result or the StorageError; it
         must not wait. Raises StorageClosed.
         """
